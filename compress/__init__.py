@@ -1,0 +1,1 @@
+"""Compression: the trained student becomes one static, small graph."""

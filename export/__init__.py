@@ -1,0 +1,1 @@
+"""Exporters: one exported program becomes a file per device, each verified."""

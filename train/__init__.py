@@ -1,0 +1,1 @@
+"""TAD-SR training: a residual-shifting diffusion teacher becomes a one-step student."""
