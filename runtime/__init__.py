@@ -1,0 +1,124 @@
+"""Enlarge pictures four times on your own device.
+
+>>> import runtime
+>>> runtime.upscale("photo.jpg").save("photo_x4.png")  # doctest: +SKIP
+
+Importing this costs numpy and Pillow; an engine is imported when a bundle is loaded.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import overload
+
+from PIL import Image
+
+from .backends import BACKENDS, Available, Unavailable
+from .bundle import Bundle, read_bundle
+from .errors import BackendError, BundleError, PictureError, SettingError, TadsrError, TileError
+from .pictures import Array, ImageLike, PictureLike
+from .saving import save_picture
+from .upscaler import Progress, Upscaler
+
+__all__ = [
+    "DEFAULT_BUNDLE",
+    "BackendError",
+    "Bundle",
+    "BundleError",
+    "PictureError",
+    "SettingError",
+    "TadsrError",
+    "TileError",
+    "Upscaler",
+    "backends",
+    "load",
+    "read_bundle",
+    "save_picture",
+    "upscale",
+]
+
+DEFAULT_BUNDLE = Path(__file__).parent / "models" / "mobile.tadsr"
+
+
+def load(
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+) -> Upscaler:
+    """Load a bundle folder or zip, by default the one that comes with tadsr, for many pictures.
+
+    `backend` and `precision` "auto" take the first file of the bundle whose engine is here. `threads` None leaves the
+    number to the engine. Raises `BundleError` or `BackendError`.
+
+    >>> with runtime.load("photo.tadsr", precision="fp32") as upscaler:  # doctest: +SKIP
+    ...     pictures = [upscaler(path) for path in paths]
+    """
+    if bundle is None and not DEFAULT_BUNDLE.exists():
+        raise BundleError(f"{DEFAULT_BUNDLE}: the default bundle is not installed; reinstall tadsr or name a bundle")
+    return Upscaler(read_bundle(bundle or DEFAULT_BUNDLE), backend=backend, precision=precision, threads=threads)
+
+
+@lru_cache(maxsize=2)
+def _load_default(backend: str, precision: str) -> Upscaler:
+    return load(backend=backend, precision=precision)
+
+
+@overload
+def upscale(
+    image: Array,
+    *,
+    bundle: str | os.PathLike[str] | None = ...,
+    backend: str = ...,
+    precision: str = ...,
+    tile: int | None = ...,
+    seam: str = ...,
+    progress: Progress | None = ...,
+) -> Array: ...
+
+
+@overload
+def upscale(
+    image: ImageLike,
+    *,
+    bundle: str | os.PathLike[str] | None = ...,
+    backend: str = ...,
+    precision: str = ...,
+    tile: int | None = ...,
+    seam: str = ...,
+    progress: Progress | None = ...,
+) -> Image.Image: ...
+
+
+def upscale(
+    image: PictureLike,
+    *,
+    bundle: str | os.PathLike[str] | None = None,
+    backend: str = "auto",
+    precision: str = "auto",
+    tile: int | None = None,
+    seam: str = "fast",
+    progress: Progress | None = None,
+) -> Image.Image | Array:
+    """Enlarge one picture four times. A path or `PIL.Image` gives a `PIL.Image`, an array an array of the same dtype.
+
+    The default bundle stays loaded between calls; for many pictures with another one, use `load`. See `load` and
+    `Upscaler.__call__` for the settings. Raises a `TadsrError`.
+
+    >>> runtime.upscale(np.zeros((30, 40, 3), np.uint8)).shape  # doctest: +SKIP
+    (120, 160, 3)
+    """
+    if bundle is None:
+        return _load_default(backend, precision)(image, tile=tile, seam=seam, progress=progress)
+    with load(bundle, backend=backend, precision=precision) as upscaler:
+        return upscaler(image, tile=tile, seam=seam, progress=progress)
+
+
+def backends() -> dict[str, Available | Unavailable]:
+    """Every engine there is a backend for, and whether it can be used here.
+
+    >>> list(runtime.backends())
+    ['onnx']
+    """
+    return {name: backend.probe() for name, backend in BACKENDS.items()}

@@ -1,0 +1,182 @@
+"""The measures against published figures, scikit-image, scipy and their own definitions."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from runtime import metrics
+
+VAL = Path(__file__).parents[2] / "../shared/data/val"
+COMPARE = [metrics.psnr_y, metrics.ssim_y, metrics.psnr_rgb, metrics.ssim_rgb, metrics.delta_e]
+
+# Sharma, Wu, Dalal 2005, table 1: L, a, b of two colours and their CIEDE2000 difference.
+SHARMA = np.array(
+    [
+        (50.0000, 2.6772, -79.7751, 50.0000, 0.0000, -82.7485, 2.0425),
+        (50.0000, 3.1571, -77.2803, 50.0000, 0.0000, -82.7485, 2.8615),
+        (50.0000, 2.8361, -74.0200, 50.0000, 0.0000, -82.7485, 3.4412),
+        (50.0000, -1.3802, -84.2814, 50.0000, 0.0000, -82.7485, 1.0000),
+        (50.0000, -1.1848, -84.8006, 50.0000, 0.0000, -82.7485, 1.0000),
+        (50.0000, -0.9009, -85.5211, 50.0000, 0.0000, -82.7485, 1.0000),
+        (50.0000, 0.0000, 0.0000, 50.0000, -1.0000, 2.0000, 2.3669),
+        (50.0000, -1.0000, 2.0000, 50.0000, 0.0000, 0.0000, 2.3669),
+        (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0009, 7.1792),
+        (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0010, 7.1792),
+        (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0011, 7.2195),
+        (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0012, 7.2195),
+        (50.0000, -0.0010, 2.4900, 50.0000, 0.0009, -2.4900, 4.8045),
+        (50.0000, -0.0010, 2.4900, 50.0000, 0.0010, -2.4900, 4.8045),
+        (50.0000, -0.0010, 2.4900, 50.0000, 0.0011, -2.4900, 4.7461),
+        (50.0000, 2.5000, 0.0000, 50.0000, 0.0000, -2.5000, 4.3065),
+        (50.0000, 2.5000, 0.0000, 73.0000, 25.0000, -18.0000, 27.1492),
+        (50.0000, 2.5000, 0.0000, 61.0000, -5.0000, 29.0000, 22.8977),
+        (50.0000, 2.5000, 0.0000, 56.0000, -27.0000, -3.0000, 31.9030),
+        (50.0000, 2.5000, 0.0000, 58.0000, 24.0000, 15.0000, 19.4535),
+        (50.0000, 2.5000, 0.0000, 50.0000, 3.1736, 0.5854, 1.0000),
+        (50.0000, 2.5000, 0.0000, 50.0000, 3.2972, 0.0000, 1.0000),
+        (50.0000, 2.5000, 0.0000, 50.0000, 1.8634, 0.5757, 1.0000),
+        (50.0000, 2.5000, 0.0000, 50.0000, 3.2592, 0.3350, 1.0000),
+        (60.2574, -34.0099, 36.2677, 60.4626, -34.1751, 39.4387, 1.2644),
+        (63.0109, -31.0961, -5.8663, 62.8187, -29.7946, -4.0864, 1.2630),
+        (61.2901, 3.7196, -5.3901, 61.4292, 2.2480, -4.9620, 1.8731),
+        (35.0831, -44.1164, 3.7933, 35.0232, -40.0716, 1.5901, 1.8645),
+        (22.7233, 20.0904, -46.6940, 23.0331, 14.9730, -42.5619, 2.0373),
+        (36.4612, 47.8580, 18.3852, 36.2715, 50.5065, 21.2231, 1.4146),
+        (90.8027, -2.0831, 1.4410, 91.1528, -1.6435, 0.0447, 1.4441),
+        (90.9257, -0.5406, -0.9208, 88.6381, -0.8985, -0.7239, 1.5381),
+        (6.7747, -0.2908, -2.4247, 5.8714, -0.0985, -2.2286, 0.6377),
+        (2.0776, 0.0795, -1.1350, 0.9033, -0.0636, -0.5514, 0.9082),
+    ]
+)
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    a = np.asarray(Image.fromarray(noise(0, 12, 16)).resize((80, 60), Image.Resampling.BICUBIC))
+    return a, np.clip(a + np.random.default_rng(1).normal(0, 9, a.shape), 0, 255).astype(np.uint8)
+
+
+def test_ciede2000_equals_the_published_pairs() -> None:
+    found = metrics.ciede2000(SHARMA[:, :3], SHARMA[:, 3:6])
+    np.testing.assert_allclose(found, SHARMA[:, 6], atol=5e-5)
+    np.testing.assert_allclose(metrics.ciede2000(SHARMA[:, 3:6], SHARMA[:, :3]), SHARMA[:, 6], atol=5e-5)
+
+
+def test_delta_e_equals_scikit_image() -> None:
+    a, b = noise(2, 40, 50), noise(3, 40, 50)
+    np.testing.assert_allclose(metrics.lab(a), rgb2lab(a), atol=2e-2)
+    assert metrics.delta_e(a, b) == pytest.approx(deltaE_ciede2000(rgb2lab(a), rgb2lab(b)).mean(), abs=1e-3)
+
+
+def test_grey_has_no_chroma() -> None:
+    grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    np.testing.assert_allclose(metrics.lab(grey)[..., 1:], 0, atol=1e-12)
+
+
+def test_luma_is_studio_range() -> None:
+    colours = np.array([[(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255)]], np.uint8)
+    np.testing.assert_allclose(metrics.luma(colours), [[16, 235, 81.481, 144.553, 40.966]])
+
+
+def test_psnr_and_ssim_equal_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    a, b = (p[4:-4, 4:-4].astype(float) for p in pair)
+    ya, yb = metrics.luma(a), metrics.luma(b)
+    as_wang = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    assert metrics.psnr_rgb(*pair) == pytest.approx(peak_signal_noise_ratio(a, b, data_range=255))
+    assert metrics.psnr_y(*pair) == pytest.approx(peak_signal_noise_ratio(ya, yb, data_range=255))
+    assert metrics.ssim_rgb(*pair) == pytest.approx(structural_similarity(a, b, channel_axis=2, **as_wang), abs=1e-9)
+    assert metrics.ssim_y(*pair) == pytest.approx(structural_similarity(ya, yb, **as_wang), abs=1e-9)
+
+
+def test_psnr_of_a_known_difference() -> None:
+    a = np.full((20, 20, 3), 100, np.uint8)
+    assert metrics.psnr_rgb(a, a + 5) == pytest.approx(20 * math.log10(255 / 5))
+
+
+def test_the_border_is_left_out(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    a, _ = pair
+    b = a.copy()
+    b[:4], b[-4:], b[:, :4], b[:, -4:] = 0, 0, 0, 0
+    assert metrics.psnr_y(a, b) == math.inf
+    assert metrics.ssim_y(a, b) == pytest.approx(1)
+    assert metrics.psnr_y(a, b, border=3) < 40
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(19, 40), st.integers(19, 40))
+def test_comparison_is_symmetric_and_perfect_for_itself(seed: int, height: int, width: int) -> None:
+    a, b = noise(seed, height, width), noise(seed + 1, height, width)
+    for measure in COMPARE:
+        assert measure(a, b) == pytest.approx(measure(b, a))
+    assert metrics.psnr_rgb(a, a) == math.inf
+    assert metrics.ssim_rgb(a, a) == pytest.approx(1)
+    assert metrics.delta_e(a, a) == 0
+    assert -1 <= metrics.ssim_y(a, b) < 0.9
+
+
+@pytest.mark.parametrize("measure", COMPARE)
+def test_pictures_of_two_sizes_are_refused(measure: Callable[..., float]) -> None:
+    with pytest.raises(metrics.MetricError, match="32x24 and 32x25"):
+        measure(noise(0, 24, 32), noise(0, 25, 32))
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.zeros((20, 20), np.uint8), "convert it to RGB"),
+        (np.zeros((20, 20, 4), np.uint8), "convert it to RGB"),
+        (np.zeros((8, 30, 3), np.uint8), "border of 4"),
+        (np.zeros((5, 30, 3), np.uint8), "border of 4"),
+        (np.zeros((18, 30, 3), np.uint8), "at least 11"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(picture: np.ndarray, message: str) -> None:
+    with pytest.raises(metrics.MetricError, match=message):
+        metrics.ssim_y(picture, picture)
+
+
+def stripes(period: float, amplitude: float = 40) -> np.ndarray:
+    wave = 128 + amplitude * np.sin(2 * np.pi * np.arange(256) / period)
+    return np.repeat(np.tile(wave, (192, 1))[..., None], 3, axis=2)
+
+
+def test_high_frequency_energy_is_that_of_the_band() -> None:
+    power = (40 * 219 / 255) ** 2 / 2  # of the sine, in studio-range levels
+    assert metrics.high_frequency_energy(stripes(5)) == pytest.approx(power, rel=0.01)
+    assert metrics.high_frequency_energy(stripes(5).swapaxes(0, 1)) == pytest.approx(power, rel=0.01)
+    assert metrics.high_frequency_energy(stripes(12)) < 1e-3 * power
+    assert metrics.high_frequency_energy(stripes(12), cutoff=1 / 16) == pytest.approx(power, rel=0.01)
+    assert metrics.high_frequency_energy(stripes(5, 20)) == pytest.approx(power / 4, rel=0.01)
+
+
+def test_high_frequency_energy_of_a_ramp_is_none() -> None:
+    ramp = np.repeat(np.tile(np.linspace(0, 255, 256), (64, 1))[..., None], 3, axis=2)
+    assert metrics.high_frequency_energy(ramp) < 1e-2  # 2e2 without the window: the jump from right edge to left
+    assert metrics.high_frequency_energy(np.full((1, 1, 3), 200, np.uint8)) == 0
+
+
+@pytest.mark.slow
+def test_validation_pairs_give_the_published_figures() -> None:
+    if not VAL.is_dir():
+        pytest.skip(f"needs the validation pairs, {VAL} is not there")
+    rows = []
+    for path in sorted((VAL / "HR").glob("*.png")):
+        hr = Image.open(path).convert("RGB")
+        bicubic = Image.open(VAL / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
+        peer = Image.open(next((VAL / "peer").glob(f"{path.stem}.*"))).convert("RGB")
+        rows.append([f(sr, hr) for sr in (bicubic, peer) for f in (metrics.psnr_y, metrics.ssim_y)])
+    assert len(rows) == 32
+    published = np.array([23.39, 0.622, 22.66, 0.660])
+    assert (np.abs(np.mean(rows, axis=0) - published) < [0.006, 6e-4, 0.006, 6e-4]).all()

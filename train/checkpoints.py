@@ -1,0 +1,137 @@
+"""Weights on disk: one safetensors file per network, which says in its header how to build that network again."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from train.diffusion import ScheduleConfig
+from train.errors import TrainError
+from train.networks.autoencoder import Autoencoder, AutoencoderConfig
+from train.networks.lr_encoder import LREncoder, LREncoderConfig
+from train.networks.unet import UNet, UNetConfig
+
+BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "autoencoder": lambda config, **rest: Autoencoder(AutoencoderConfig(**config)),
+    "unet": lambda config, latent_channels, **rest: UNet(UNetConfig(**_tuples(config)), latent_channels),
+    "lr_encoder": lambda config, latent_channels, **rest: LREncoder(LREncoderConfig(**config), latent_channels),
+}
+"""How a network is built from the description in its file's header."""
+
+KINDS: dict[type[nn.Module], str] = {Autoencoder: "autoencoder", UNet: "unet", LREncoder: "lr_encoder"}
+
+
+def describe(network: nn.Module, **extra: Any) -> dict[str, Any]:
+    """What a file's header says of its network: kind, sizes, latent channels, and ``extra`` (JSON-able)."""
+    config = asdict(network.config)  # type: ignore[call-overload]
+    latent_channels = getattr(network, "latent_channels", config.get("latent_channels"))
+    return {"kind": KINDS[type(network)], "config": config, "latent_channels": latent_channels, **extra}
+
+
+def save_network(path: Path, weights: Mapping[str, Tensor], description: Mapping[str, Any], half: bool = False) -> None:
+    """Write weights and description atomically; ``half`` stores floats as fp16, for files that are published."""
+    tensors = {k: v.detach().cpu() for k, v in weights.items()}
+    if half:
+        tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+    save_tensors(path, tensors, {"network": json.dumps(description)})
+
+
+def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a file in float32, in eval mode, and its description.
+
+    Raises ``TrainError`` where the file is missing, damaged, of another kind, or does not fit its own description.
+    """
+    tensors, metadata = load_tensors(path)
+    if "network" not in metadata:
+        raise TrainError(f"{path}: not a network file of this project (its header has no description)")
+    description: dict[str, Any] = json.loads(metadata["network"])
+    if description.get("kind") != kind:
+        raise TrainError(f"{path}: holds a network of kind {description.get('kind')!r} where {kind!r} is needed")
+    network = BUILDERS[kind](**{k: v for k, v in description.items() if k != "kind"})
+    try:
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as error:
+        raise TrainError(f"{path}: weights do not fit the network it describes ({_one_line(error)})") from error
+    return network.eval(), description
+
+
+def load_autoencoder(path: Path) -> Autoencoder:
+    """The autoencoder of a file, frozen. Raises ``TrainError`` as ``load_network``."""
+    network, _ = load_network(path, "autoencoder")
+    assert isinstance(network, Autoencoder)
+    return network.requires_grad_(False)
+
+
+def load_unet(path: Path) -> tuple[UNet, ScheduleConfig]:
+    """Teacher or student of a file, frozen, and the schedule it was trained for. Raises as ``load_network``."""
+    network, description = load_network(path, "unet")
+    assert isinstance(network, UNet)
+    return network.requires_grad_(False), ScheduleConfig(**description["diffusion"])
+
+
+def load_lr_encoder(path: Path) -> LREncoder:
+    """The LR encoder of a file, frozen. Raises ``TrainError`` as ``load_network``."""
+    network, _ = load_network(path, "lr_encoder")
+    assert isinstance(network, LREncoder)
+    return network.requires_grad_(False)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write to a temporary file beside ``path``, then rename: whatever happens, one whole file is there.
+
+    Raises ``TrainError`` where the file cannot be written (a full disk, say); an earlier file survives.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, name, dict(metadata))
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        raise TrainError(f"{path}: cannot be written ({error}); free some space or choose another folder") from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the metadata of a safetensors file. Raises ``TrainError`` where it is missing or damaged."""
+    if not path.is_file():
+        raise TrainError(f"{path}: no such file; train that stage first, or give the path of its weights")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise TrainError(f"{path}: not a whole safetensors file ({error}); restore or make it again") from error
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as flat tensors {"0.exp_avg": ..., "0.step": ...}."""
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{key}": value for index, values in state.items() for key, value in values.items()}
+
+
+def load_optimiser_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what ``optimiser_tensors`` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

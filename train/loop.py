@@ -1,0 +1,216 @@
+"""The one training loop: mixed precision, EMA, logs, pictures, and exact resume after being killed at any moment.
+
+Everything random in step i is drawn from a generator seeded by (seed, i), and the crops of step i are a pure function
+of (seed, i) too. So a checkpoint holds no random state, and a resumed run repeats the other's losses to the bit.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import yaml
+from lightning_fabric import Fabric
+from numpy.random import SeedSequence
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
+
+from train.checkpoints import (
+    describe,
+    load_optimiser_tensors,
+    load_tensors,
+    optimiser_tensors,
+    save_network,
+    save_tensors,
+)
+from train.data import CropDataset, loader
+from train.errors import TrainError
+from train.photos import find_photos
+from train.progress import Steps
+from train.settings import SCALE, TrainingSettings
+
+CHECKPOINT = "checkpoint.safetensors"
+LOSSES = "losses.jsonl"
+SETTINGS = "config.yaml"
+FREE_TO_CHANGE = frozenset({"out", "minutes", "device", "workers", "save_every", "log_every", "picture_every"})
+"""Settings that may differ when a run is resumed; any other would make it another run."""
+
+_log = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """What a stage adds to the loop."""
+
+    name: str
+    """Name of the stage, and of the weights file that it exports."""
+    network: nn.Module
+    """What is trained. The loop replaces it by a wrapped one (device, precision)."""
+
+    def to(self, device: torch.device) -> None:
+        """Move the frozen helpers to the device."""
+
+    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """The weighted terms of the loss, scalars; their sum is minimised. Draw noise from ``generator`` only."""
+
+    def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Named pictures [N, 3, H, W] in [0, 1] to look at, made with the averaged ``network``."""
+
+    def description(self) -> dict[str, Any]:
+        """What the exported file says beside its network's sizes; JSON-able."""
+
+
+def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.Module:
+    """Train ``task.network`` to ``settings.steps`` steps or ``settings.minutes`` -> the averaged network, in eval mode.
+
+    Resumes the run found in ``settings.out``. Raises ``TrainError`` where that run has other settings, where a loss
+    is not finite, or where a file cannot be written.
+    """
+    out = settings.out
+    _check_same_run(settings)
+    fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
+    torch.manual_seed(settings.seed)
+    average = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=False)
+    average.to(fabric.device)
+    optimiser = torch.optim.AdamW(task.network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    start = _resume(out / CHECKPOINT, task.network, average, optimiser)
+    bare, plain_optimiser = task.network.to(memory_format=torch.channels_last), optimiser
+    task.network, optimiser = fabric.setup(bare, optimiser)
+    task.to(fabric.device)
+
+    photos = find_photos(settings.photos, settings.licences)
+    degradation = settings.degradation if degraded else None
+    dataset = CropDataset(photos, settings.data, degradation, settings.seed, SCALE)
+    batches = loader(dataset, settings.batch, start, settings.steps - start, settings.workers)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SETTINGS).write_text(yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8")
+    _keep_losses_before(out / LOSSES, start)
+    if start:
+        _log.info("%s: goes on from step %d of %d in %s", task.name, start, settings.steps, out)
+
+    def save(step: int) -> None:
+        tensors = _prefixed("network", bare.state_dict()) | _prefixed("average", average.state_dict())
+        tensors |= _prefixed("optimiser", optimiser_tensors(plain_optimiser))
+        save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
+        save_network(out / f"{task.name}.safetensors", average.module.state_dict(), _description(task, average, step))
+
+    deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
+    board = SummaryWriter(str(out / "tensorboard"), purge_step=start)
+    step = start
+    with Steps(task.name, settings.steps, start) as progress, (out / LOSSES).open("a", encoding="utf-8") as losses:
+        try:
+            for step, batch in enumerate(fabric.setup_dataloaders(batches), start=start):
+                for group in optimiser.param_groups:
+                    group["lr"] = settings.lr * learning_rate_factor(step, settings)
+                with fabric.autocast():
+                    terms = task.losses(batch, _generator(settings.seed, step, fabric.device))
+                total = torch.stack(list(terms.values())).sum()
+                if not torch.isfinite(total):
+                    _raise_not_finite(task.name, step, terms, out)
+                optimiser.zero_grad(set_to_none=True)
+                fabric.backward(total)
+                norm = fabric.clip_gradients(task.network, optimiser, max_norm=settings.clip)
+                optimiser.step()
+                average.update_parameters(bare)
+                done = step + 1
+                if done % settings.log_every == 0 or done == settings.steps:
+                    values = {name: term.item() for name, term in terms.items()}
+                    losses.write(json.dumps({"step": step, **values}) + "\n")
+                    losses.flush()
+                    for name, value in (values | {"gradient_norm": float(norm or 0), "lr": group["lr"]}).items():
+                        board.add_scalar(name, value, step)
+                    progress.show(done, values)
+                if done % settings.picture_every == 0:
+                    _write_pictures(board, task, average.module, batch, step)
+                step = done
+                if done % settings.save_every == 0 and done < settings.steps:
+                    save(done)
+                if time.monotonic() > deadline:
+                    break
+        finally:
+            board.close()
+    if step > start:
+        save(step)
+    return average.module.eval()
+
+
+def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
+    """Linear warm-up, then half a cosine from 1 down to ``settings.final_lr`` at the last step."""
+    warm = min(1.0, (step + 1) / max(1, settings.warmup))
+    progress = min(1.0, step / max(1, settings.steps))
+    return warm * (settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def _generator(seed: int, step: int, device: torch.device) -> torch.Generator:
+    state = SeedSequence([seed, step]).generate_state(1, "uint64")[0]
+    return torch.Generator(device).manual_seed(int(state) % 2**63)
+
+
+def _resume(path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """Put back what the checkpoint holds -> the number of steps done (0 without a checkpoint)."""
+    if not path.exists():
+        return 0
+    tensors, metadata = load_tensors(path)
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}}
+    for name, value in tensors.items():
+        part, _, key = name.partition(".")
+        parts[part][key] = value
+    network.load_state_dict(parts["network"])
+    average.load_state_dict(parts["average"])
+    load_optimiser_tensors(optimiser, parts["optimiser"])
+    return int(metadata["step"])
+
+
+def _check_same_run(settings: TrainingSettings) -> None:
+    path = settings.out / SETTINGS
+    if not (settings.out / CHECKPOINT).exists() or not path.exists():
+        return
+    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(asdict(settings))
+    changed = sorted(key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key])
+    if changed:
+        raise TrainError(
+            f"{settings.out}: holds a run with another {', '.join(changed)}; give the same settings to go on, or another --out"
+        )
+
+
+def _raise_not_finite(name: str, step: int, terms: Mapping[str, Tensor], out: Path) -> None:
+    bad = ", ".join(term for term, value in terms.items() if not torch.isfinite(value))
+    kept = f"the last good checkpoint is {out / CHECKPOINT}" if (out / CHECKPOINT).exists() else "there is no checkpoint"
+    raise TrainError(f"{name}: loss {bad} is not finite at step {step}; {kept}; try a lower --lr")
+
+
+def _keep_losses_before(path: Path, step: int) -> None:
+    """Drop the lines of steps that will be done again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < step]
+        path.write_text("".join(kept), encoding="utf-8")
+
+
+@torch.no_grad()
+def _write_pictures(board: SummaryWriter, task: Task, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> None:
+    for name, pictures in task.pictures(network.eval(), {k: v[:4] for k, v in batch.items()}).items():
+        row = torch.cat(list(pictures.float().clamp(0, 1)), dim=2)
+        board.add_image(name, row.cpu(), step)
+
+
+def _description(task: Task, average: AveragedModel, step: int) -> dict[str, Any]:
+    return describe(average.module, steps=step, **task.description())
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{key}": value for key, value in tensors.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Settings as YAML's own types."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

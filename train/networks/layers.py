@@ -1,0 +1,70 @@
+"""The few layers every mobile network is made of: dense 3x3 convolutions, ReLU, pixel shuffle.
+
+No normalisation and no attention: both need statistics of the whole picture at run time, which breaks INT8, neural
+engines and exact tiling. Residual branches start at zero instead, so that depth costs no stability.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that pads explicitly with one zero on every side."""
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(film(conv(x), t))).
+
+    The time modulation (FiLM) sits directly behind a convolution, so that for a constant time it folds into that
+    convolution's weight and bias. Without ``time_features`` the block has no modulation at all: the deployed form.
+    """
+
+    def __init__(self, channels: int, time_features: int | None = None) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(channels, channels)
+        self.conv2 = conv3x3(channels, channels)
+        self.film = nn.Linear(time_features, 2 * channels) if time_features else None
+        nn.init.kaiming_normal_(self.conv1.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv2.weight)
+        for bias in (self.conv1.bias, self.conv2.bias):
+            if bias is not None:
+                nn.init.zeros_(bias)
+        if self.film is not None:
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
+        """x [N, C, H, W]; time [N, time_features], already activated -> [N, C, H, W]."""
+        h = self.conv1(x)
+        if self.film is not None:
+            scale, shift = self.film(time)[..., None, None].chunk(2, dim=1)
+            h = h * (1 + scale) + shift
+        return x + self.conv2(torch.relu(h))
+
+
+class Upsample(nn.Sequential):
+    """A convolution and a pixel shuffle: [N, inputs, H, W] -> [N, outputs, 2 H, 2 W]."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(nn.Conv2d(inputs, 4 * outputs, kernel, padding=kernel // 2), nn.PixelShuffle(2))
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoidal embedding of the integer time index, then two linear layers (ADM's, as ResShift uses it).
+
+    Frequencies exp(-ln(10000) i / half), output order [cos, sin]; the index 0..T-1 is embedded as it is.
+    """
+
+    def __init__(self, features: int, sinusoids: int = 64) -> None:
+        super().__init__()
+        half = sinusoids // 2
+        self.register_buffer("frequencies", torch.exp(-math.log(10_000) * torch.arange(half) / half), persistent=False)
+        self.layers = nn.Sequential(nn.Linear(sinusoids, features), nn.SiLU(), nn.Linear(features, features), nn.SiLU())
+
+    def forward(self, t: Tensor) -> Tensor:
+        """t [N], integer indices -> [N, features], activated."""
+        angles = t[:, None].float() * self.frequencies
+        return self.layers(torch.cat([angles.cos(), angles.sin()], dim=1))

@@ -1,0 +1,77 @@
+"""``python -m train.teacher``: train the multi-step diffusion teacher in the autoencoder's latent space."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from train import commands, diffusion
+from train.checkpoints import load_autoencoder
+from train.latents import bind, condition
+from train.losses import mse
+from train.loop import train
+from train.networks.unet import UNet
+from train.pixels import enlarge, to_model, to_picture
+from train.settings import TrainingSettings, parse
+
+
+@dataclass(frozen=True)
+class TeacherSettings(TrainingSettings):
+    """Settings of the teacher's training."""
+
+    autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
+    """Weights of the autoencoder."""
+
+
+class TeacherTask:
+    """ResShift's loss: the mean squared error of the predicted z_0, unweighted, at a uniform time per sample."""
+
+    name = "teacher"
+
+    def __init__(self, settings: TeacherSettings) -> None:
+        self.settings = settings
+        self.schedule = diffusion.schedule(settings.model.diffusion)
+        self.autoencoder = load_autoencoder(settings.autoencoder)
+        torch.manual_seed(settings.seed)
+        latent_channels = self.autoencoder.config.latent_channels
+        self.network: nn.Module = UNet(settings.model.teacher, latent_channels)
+
+    def to(self, device: torch.device) -> None:
+        self.autoencoder.to(device, memory_format=torch.channels_last)
+
+    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        given = condition(self.autoencoder, batch["lq"])
+        with torch.no_grad():
+            z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
+        noise = torch.randn(z_0.shape, generator=generator, device=z_0.device)
+        t = torch.randint(self.schedule.steps, (len(z_0),), generator=generator, device=z_0.device)
+        z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
+        predicted = self.network(diffusion.scale_input(self.schedule, z_t, t), t, *given)
+        return {"mse": mse(predicted, z_0)}
+
+    def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        assert isinstance(network, UNet)
+        given = condition(self.autoencoder, batch["lq"])
+        noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
+        denoiser = bind(network, given)
+        sample = diffusion.last_sample(diffusion.deterministic_trajectory(self.schedule, denoiser, given.z_y, noise))
+        return {
+            "bicubic": enlarge(batch["lq"]),
+            f"{self.schedule.steps} steps": to_picture(self.autoencoder.decode(sample)),
+            "hq": batch["hq"],
+        }
+
+    def description(self) -> dict[str, Any]:
+        return {"diffusion": asdict(self.settings.model.diffusion)}
+
+
+def main() -> None:
+    settings = parse(TeacherSettings, "train.teacher", "Train the multi-step diffusion teacher.")
+    train(TeacherTask(settings), settings)
+
+
+if __name__ == "__main__":
+    commands.run(main)
