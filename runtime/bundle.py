@@ -150,6 +150,8 @@ def _zip_entry(archive: zipfile.ZipFile, name: str, path: Path) -> zipfile.ZipIn
         unsafe = entry.filename.startswith("/") or "\\" in entry.filename or ".." in parts or ":" in entry.filename
         if unsafe or stat.S_ISLNK(entry.external_attr >> 16) or entry.filename in by_name:
             raise BundleError(f"{path}: unsafe entry {entry.filename[:60]!r} in the zip; do not use this bundle")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BundleError(f"{path}: packed in a way that not every Python can read; zip it with deflate")
         by_name[entry.filename] = entry
     homes = [n.removesuffix(MANIFEST_FILE) for n in by_name if n.split("/")[-1] == MANIFEST_FILE and n.count("/") <= 1]
     if len(homes) != 1 or homes[0] + name not in by_name:

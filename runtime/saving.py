@@ -25,7 +25,8 @@ class Format:
 
 # 4:4:4 keeps the colour edges that the network has just sharpened.
 _JPEG = Format("JPEG", ("L", "RGB"), 65500, {"quality": 95, "subsampling": 0})
-_TIFF = Format("TIFF", ("L", "LA", "RGB", "RGBA", "I;16", "F"), options={"compression": "tiff_adobe_deflate"})
+# Uncompressed: Pillow cannot write EXIF together with libtiff's compressions.
+_TIFF = Format("TIFF", ("L", "LA", "RGB", "RGBA", "I;16", "F"))
 
 FORMATS: Mapping[str, Format] = {
     ".png": Format("PNG", ("L", "LA", "RGB", "RGBA", "I;16")),

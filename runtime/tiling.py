@@ -128,7 +128,7 @@ def cut_tile(pixels: Floats, row: Span, column: Span) -> Floats:
 
 
 def kept_part(result: Floats, row: Span, column: Span, scale: int) -> tuple[slice, slice, Floats]:
-    """Where in the whole result to paste, and what of a tile's `result` [1, 3, scale*h, scale*w]: rows, columns, HWC."""
+    """Where in the whole result to paste what of a tile's `result` [1, 3, scale*h, scale*w]: rows, columns, HWC."""
     inner = [slice((s.keep_start - s.start) * scale, (s.keep_stop - s.start) * scale) for s in (row, column)]
     rows, columns = (slice(s.keep_start * scale, s.keep_stop * scale) for s in (row, column))
     return rows, columns, result[0, :, inner[0], inner[1]].transpose(1, 2, 0)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train import commands
+from runtime import commands
 from train.checkpoints import describe, save_network
 from train.data import CropDataset, loader
 from train.losses import frequency_l1, l1

@@ -1,8 +1,6 @@
 """Weights on disk: one safetensors file per network, which says in its header how to build that network again."""
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from runtime.atomic import replacing
 from train.diffusion import ScheduleConfig
 from train.errors import TrainError
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
@@ -91,14 +90,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, name, dict(metadata))
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with replacing(path) as draft:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, draft, dict(metadata))
     except (OSError, SafetensorError) as error:
         raise TrainError(f"{path}: cannot be written ({error}); free some space or choose another folder") from error
 

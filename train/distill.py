@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train import commands, diffusion
+from runtime import commands
+from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
 from train.latents import Condition, bind, condition
 from train.losses import vanilla_distillation

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train import commands, diffusion
+from runtime import commands
+from train import diffusion
 from train.checkpoints import load_autoencoder
 from train.latents import bind, condition
 from train.losses import mse

@@ -1,0 +1,95 @@
+"""The deployed graph, image in and image out, and how trained networks fold into it."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from train.diffusion import Schedule
+from train.networks.autoencoder import Autoencoder, Decoder
+from train.networks.layers import ResidualBlock
+from train.networks.lr_encoder import LREncoder
+from train.networks.unet import UNet
+from train.pixels import to_model
+
+
+class Deployed(nn.Module):
+    """lr [N, 3, h, w] in [0, 1] -> sr [N, 3, 4h, 4w] in [0, 1]: LR encoder, folded student at t = T, folded decoder."""
+
+    def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: Decoder) -> None:
+        super().__init__()
+        self.lr_encoder = lr_encoder
+        self.student = student
+        self.decoder = decoder
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.unclamped(lr).clamp(0, 1)
+
+    def unclamped(self, lr: Tensor) -> Tensor:
+        """The same before it is cut to [0, 1]."""
+        lq = to_model(lr)
+        return self.decoder(self.student.deployed(self.lr_encoder(lq), lq))
+
+
+def fold(autoencoder: Autoencoder, student: UNet, lr_encoder: LREncoder, schedule: Schedule) -> Deployed:
+    """The deployed graph for z_T = z_y (noise 0), equal to the unfolded networks up to rounding."""
+    folded = Deployed(copy.deepcopy(lr_encoder), fold_student(student, schedule), fold_decoder(autoencoder))
+    return folded.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def fold_student(student: UNet, schedule: Schedule) -> UNet:
+    """The student at t = T - 1 without its time path.
+
+    FiLM behind a convolution is that convolution with weight w (1 + scale) and bias b (1 + scale) + shift. With
+    z_T = z_y the first convolution sees z_y twice, once divided by the input's standard deviation: its two kernels add.
+    """
+    if student.time is None:
+        raise TypeError("this student is folded already")
+    folded = UNet(student.config, student.latent_channels, time_conditioned=False)
+    time = student.time(torch.tensor([schedule.indices[-1]]))
+    sources = dict(student.named_modules())
+    for name, module in folded.named_modules():
+        if isinstance(module, ResidualBlock):
+            source = sources[name]
+            assert isinstance(source, ResidualBlock)
+            _fold_film(source, module, time)
+    latents = student.latent_channels
+    z_t, rest = student.conv_in.weight.split([latents, latents + 3], dim=1)
+    folded.conv_in.weight.copy_(rest)
+    folded.conv_in.weight[:, :latents] += z_t / float(schedule.input_std[-1])
+    _copy(student.conv_in.bias, folded.conv_in.bias)
+    for part in ("downs", "ups", "conv_out"):
+        getattr(folded, part).load_state_dict(getattr(student, part).state_dict())
+    return folded
+
+
+@torch.no_grad()
+def fold_decoder(autoencoder: Autoencoder) -> Decoder:
+    """The decoder of standardised latents that gives pictures in [0, 1].
+
+    The latents' mean and deviation fold into its first convolution, which is 1x1 and so has no border, and the change
+    of range into its last.
+    """
+    folded = copy.deepcopy(autoencoder.decoder)
+    first, last = folded[0], folded[-1][0]
+    mean, std = autoencoder.latent_mean.flatten(), autoencoder.latent_std.flatten()
+    first.bias += first.weight[:, :, 0, 0] @ mean
+    first.weight *= std[None, :, None, None]
+    last.weight *= 0.5
+    last.bias.mul_(0.5).add_(0.5)
+    return folded
+
+
+def _fold_film(source: ResidualBlock, target: ResidualBlock, time: Tensor) -> None:
+    assert source.film is not None
+    scale, shift = source.film(time)[0].chunk(2)
+    target.conv1.weight.copy_(source.conv1.weight * (1 + scale)[:, None, None, None])
+    assert source.conv1.bias is not None and target.conv1.bias is not None
+    target.conv1.bias.copy_(source.conv1.bias * (1 + scale) + shift)
+    target.conv2.load_state_dict(source.conv2.state_dict())
+
+
+def _copy(source: Tensor | None, target: Tensor | None) -> None:
+    assert source is not None and target is not None
+    target.copy_(source)
