@@ -25,7 +25,7 @@ def test_tiles(align: int) -> list[Tile]:
     return [
         rng.random((1, 3, 16 * align, 16 * align), dtype=np.float32),
         rng.random((2, 3, 8 * align, 12 * align), dtype=np.float32),
-        rng.random((1, 3, align, align), dtype=np.float32),
+        rng.random((1, 3, 2 * align, 2 * align), dtype=np.float32),
         np.ascontiguousarray(gradient),
         np.ascontiguousarray(np.broadcast_to(edges, (1, 3, *edges.shape))),
         np.full((1, 3, 8 * align, 8 * align), 0.5, dtype=np.float32),

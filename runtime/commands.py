@@ -6,12 +6,18 @@ from collections.abc import Callable
 
 from .errors import TadsrError
 
+PACKAGES = ("train", "compress", "export", "runtime", "apps")
+
 
 def run(main: Callable[[], None]) -> None:
     """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130."""
-    from rich.logging import RichHandler  # only commands need it; `import runtime` stays light
+    from rich.console import Console  # only commands need it; `import runtime` stays light
+    from rich.logging import RichHandler
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    handler = RichHandler(console=Console(stderr=True), show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    for package in PACKAGES:  # libraries below us stay quiet
+        logging.getLogger(package).setLevel(logging.INFO)
     try:
         main()
     except TadsrError as error:

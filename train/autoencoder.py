@@ -58,6 +58,9 @@ class AutoencoderTask:
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"hq": batch["hq"], "reconstruction": to_picture(network(to_model(batch["hq"]))[0])}
 
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        return {"autoencoder": network}
+
     def description(self) -> dict[str, Any]:
         return {}
 

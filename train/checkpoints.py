@@ -1,8 +1,8 @@
 """Weights on disk: one safetensors file per network, which says in its header how to build that network again."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,18 @@ def save_network(path: Path, weights: Mapping[str, Tensor], description: Mapping
     save_tensors(path, tensors, {"network": json.dumps(description)})
 
 
+def network_kind(path: Path, wanted: Collection[str]) -> str:
+    """The kind of the network in a file. Raises ``TrainError`` where it is not one of those wanted, as ``load_network``."""
+    _, description = _read_network(path, wanted)
+    return str(description["kind"])
+
+
 def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file in float32, in eval mode, and its description.
 
     Raises ``TrainError`` where the file is missing, damaged, of another kind, or does not fit its own description.
     """
-    tensors, metadata = load_tensors(path)
-    if "network" not in metadata:
-        raise TrainError(f"{path}: not a network file of this project (its header has no description)")
-    description: dict[str, Any] = json.loads(metadata["network"])
-    if description.get("kind") != kind:
-        raise TrainError(f"{path}: holds a network of kind {description.get('kind')!r} where {kind!r} is needed")
+    tensors, description = _read_network(path, (kind,))
     network = BUILDERS[kind](**{k: v for k, v in description.items() if k != "kind"})
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
@@ -69,11 +70,22 @@ def load_autoencoder(path: Path) -> Autoencoder:
     return network.requires_grad_(False)
 
 
-def load_unet(path: Path) -> tuple[UNet, ScheduleConfig]:
-    """Teacher or student of a file, frozen, and the schedule it was trained for. Raises as ``load_network``."""
+@dataclass(frozen=True)
+class Sampling:
+    """How a teacher or student was trained to be sampled."""
+
+    diffusion: ScheduleConfig
+    """Its noise schedule."""
+    steps: int
+    """Network calls: all of the schedule's for a teacher, 1 for a student."""
+
+
+def load_unet(path: Path) -> tuple[UNet, Sampling]:
+    """Teacher or student of a file, frozen, and how to sample it. Raises ``TrainError`` as ``load_network``."""
     network, description = load_network(path, "unet")
     assert isinstance(network, UNet)
-    return network.requires_grad_(False), ScheduleConfig(**description["diffusion"])
+    sampling = Sampling(ScheduleConfig(**description["diffusion"]), description["sampling_steps"])
+    return network.requires_grad_(False), sampling
 
 
 def load_lr_encoder(path: Path) -> LREncoder:
@@ -120,6 +132,16 @@ def load_optimiser_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[st
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _read_network(path: Path, wanted: Collection[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, metadata = load_tensors(path)
+    if "network" not in metadata:
+        raise TrainError(f"{path}: not a network file of this project (its header has no description)")
+    description: dict[str, Any] = json.loads(metadata["network"])
+    if description.get("kind") not in wanted:
+        raise TrainError(f"{path}: holds a network of kind {description.get('kind')!r}; needed is {' or '.join(wanted)}")
+    return tensors, description
 
 
 def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:

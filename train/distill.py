@@ -36,11 +36,12 @@ class DistillSettings(TrainingSettings):
 class DistillTask:
     """The student's single step is pulled to the teacher's multi-step deterministic sample from the same z_T."""
 
-    name = "student"
+    name = "distill"
 
     def __init__(self, settings: DistillSettings) -> None:
         self.autoencoder = load_autoencoder(settings.autoencoder)
-        self.teacher, self.diffusion = load_unet(settings.teacher)
+        self.teacher, sampling = load_unet(settings.teacher)
+        self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
         torch.manual_seed(settings.seed)
         student = UNet(settings.model.student, self.teacher.latent_channels)
@@ -79,8 +80,11 @@ class DistillTask:
             "hq": batch["hq"],
         }
 
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        return {"student": network}
+
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.diffusion)}
+        return {"diffusion": asdict(self.diffusion), "sampling_steps": 1}
 
 
 def main() -> None:

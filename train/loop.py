@@ -48,7 +48,7 @@ class Task(Protocol):
     """What a stage adds to the loop."""
 
     name: str
-    """Name of the stage, and of the weights file that it exports."""
+    """Name of the stage, in logs and messages."""
     network: nn.Module
     """What is trained. The loop replaces it by a wrapped one (device, precision)."""
 
@@ -61,8 +61,11 @@ class Task(Protocol):
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Named pictures [N, 3, H, W] in [0, 1] to look at, made with the averaged ``network``."""
 
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        """What the averaged ``network`` is saved as: {"teacher": ...} becomes teacher.safetensors in the run's folder."""
+
     def description(self) -> dict[str, Any]:
-        """What the exported file says beside its network's sizes; JSON-able."""
+        """What the exported files say beside their networks' sizes; JSON-able."""
 
 
 def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.Module:
@@ -97,14 +100,16 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
         tensors = _prefixed("network", bare.state_dict()) | _prefixed("average", average.state_dict())
         tensors |= _prefixed("optimiser", optimiser_tensors(plain_optimiser))
         save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
-        save_network(out / f"{task.name}.safetensors", average.module.state_dict(), _description(task, average, step))
+        for name, network in task.exports(average.module).items():
+            description = describe(network, steps=step, **task.description())
+            save_network(out / f"{name}.safetensors", network.state_dict(), description)
 
     deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
     board = SummaryWriter(str(out / "tensorboard"), purge_step=start)
     step = start
     with Steps(task.name, settings.steps, start) as progress, (out / LOSSES).open("a", encoding="utf-8") as losses:
         try:
-            for step, batch in enumerate(fabric.setup_dataloaders(batches), start=start):
+            for step, batch in enumerate(fabric.setup_dataloaders(batches, use_distributed_sampler=False), start=start):
                 for group in optimiser.param_groups:
                     group["lr"] = settings.lr * learning_rate_factor(step, settings)
                 with fabric.autocast():
@@ -197,10 +202,6 @@ def _write_pictures(board: SummaryWriter, task: Task, network: nn.Module, batch:
     for name, pictures in task.pictures(network.eval(), {k: v[:4] for k, v in batch.items()}).items():
         row = torch.cat(list(pictures.float().clamp(0, 1)), dim=2)
         board.add_image(name, row.cpu(), step)
-
-
-def _description(task: Task, average: AveragedModel, step: int) -> dict[str, Any]:
-    return describe(average.module, steps=step, **task.description())
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -99,7 +99,7 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     there or holds an unknown key.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = ArgumentParser(prog=f"python -m {stage}", description=description, default_meta=False)
+    parser = ArgumentParser(prog=f"python -m {stage}", description=description)
     parser.add_argument("--preset", default="mobile", help="name of a preset, or the path of a YAML file of that shape")
     parser.add_class_arguments(settings, None)
     chosen = argparse.ArgumentParser(add_help=False)
@@ -110,8 +110,8 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
             parser.set_defaults({key: value})
         except KeyError as error:
             raise TrainError(f"preset {known.preset}: unknown key {key!r}; `python -m {stage} --help` lists them") from error
-    values = parser.instantiate_classes(parser.parse_args(argv))
-    return settings(**{key: value for key, value in vars(values).items() if key != "preset"})
+    values = parser.instantiate(parser.parse_args(argv))
+    return settings(**{field.name: values[field.name] for field in fields(settings)})
 
 
 def preset_defaults(preset: str, stage: str) -> dict[str, Any]:

@@ -65,8 +65,11 @@ class TeacherTask:
             "hq": batch["hq"],
         }
 
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        return {"teacher": network}
+
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.settings.model.diffusion)}
+        return {"diffusion": asdict(self.settings.model.diffusion), "sampling_steps": self.settings.model.diffusion.steps}
 
 
 def main() -> None:

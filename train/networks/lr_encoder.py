@@ -23,6 +23,7 @@ class LREncoder(nn.Module):
     def __init__(self, config: LREncoderConfig, latent_channels: int) -> None:
         super().__init__()
         self.config = config
+        self.latent_channels = latent_channels
         self.layers = nn.Sequential(
             conv3x3(3, config.width),
             *(ResidualBlock(config.width) for _ in range(config.blocks)),

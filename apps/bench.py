@@ -1,0 +1,172 @@
+"""`tadsr bench`: how long the model takes on this device, and how much memory."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import runtime
+from runtime.upscaler import Upscaler
+
+from .errors import CommandError
+from .peers import NetworkTiming, time_side_by_side
+
+SIDES = (128, 512)
+CONDITIONS = {
+    "input": "a square picture of uniform noise, 8-bit RGB array",
+    "upscale": "array in, array out, each size in a fresh process of its own",
+    "cold": "import, load and first picture; starting Python itself is not counted, files may be in the disk cache",
+    "warm": "the same picture again",
+    "peak_memory": "the most resident memory of that process, Python included",
+    "peers": "one InferenceSession.run on the same 1x3x128x128 float32 input for every network: ONNX Runtime, CPU, "
+    "fp32, one process, rounds interleaved; no reading, tiling or saving; the peers' weights are random",
+}
+
+
+@dataclass(frozen=True)
+class PictureTiming:
+    """Times of whole pictures, [side, side] in; memory in MiB, None where the system does not tell."""
+
+    side: int
+    cold_ms: float
+    warm_median_ms: float
+    warm_min_ms: float
+    peak_memory_mib: float | None
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """All that `tadsr bench` found out, and under which conditions; `threads` None is the engine's choice."""
+
+    model: dict[str, Any]
+    machine: dict[str, Any]
+    versions: dict[str, str | None]
+    threads: int | None
+    repeats: int
+    conditions: dict[str, str]
+    upscale: list[PictureTiming]
+    peers: list[NetworkTiming] | None
+
+
+def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats: int, peers: bool) -> BenchReport:
+    """Time pictures of `SIDES` in fresh processes, and if `peers`, the network beside others. Raises `TadsrError`."""
+    console = Console(stderr=True)
+    with runtime.load(bundle, threads=threads) as upscaler:
+        model = _describe(upscaler)
+    machine = describe_machine()
+    pictures = []
+    for side in SIDES:
+        with console.status(f"pictures of {side}x{side}"):
+            pictures.append(_time_pictures(bundle or runtime.DEFAULT_BUNDLE, side, repeats, threads))
+    networks = None
+    if peers:
+        with console.status("the network beside its peers"):
+            networks = time_side_by_side(upscaler.bundle, threads=threads, repeats=repeats)
+    return BenchReport(
+        model=model,
+        machine=machine,
+        versions={"tadsr": version, "python": platform.python_version()}
+        | {name: _version(name) for name in ("onnxruntime", "numpy", "pillow")},
+        threads=threads,
+        repeats=repeats,
+        conditions=CONDITIONS,
+        upscale=pictures,
+        peers=networks,
+    )
+
+
+def show_bench(report: BenchReport, *, as_json: bool) -> None:
+    """Write the report to stdout, as JSON or as tables."""
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(report), indent=2) + "\n")
+        return
+    console = Console()
+    threads = report.threads or "the engine's choice of"
+    console.print(
+        f"{report.model['name']} ({report.model['backend']}/{report.model['precision']}) on {report.machine['cpu']}, "
+        f"{threads} threads, {report.machine['cpus']} CPUs, load {report.machine['load']}",
+        markup=False,
+    )
+    pictures = Table("picture", "cold start ms", "warm ms", "fastest ms", "peak MiB", title="Whole pictures")
+    for row in report.upscale:
+        times = [f"{value:.0f}" for value in (row.cold_ms, row.warm_median_ms, row.warm_min_ms)]
+        memory = "unknown" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}"
+        pictures.add_row(f"{row.side}x{row.side}", *times, memory)
+    console.print(pictures)
+    if report.peers is not None:
+        title = "The network itself, 128x128 to 512x512, fp32"
+        networks = Table("network", "parameters", "GMACs", "median ms", "fastest ms", "ratio", title=title)
+        for peer in report.peers:
+            sizes = [f"{peer.parameters / 1e6:.2f} M", f"{peer.gmacs:.2f}"]
+            networks.add_row(
+                peer.network, *sizes, f"{peer.median_ms:.1f}", f"{peer.min_ms:.1f}", f"{peer.ratio_to_ours:.2f}"
+            )
+        console.print(networks)
+
+
+def describe_machine() -> dict[str, Any]:
+    """The CPU's name, how many there are, the system, and the load (runnable processes, last minute) before timing."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"cpu": _cpu_name(), "cpus": os.cpu_count(), "system": platform.platform(), "load": load}
+
+
+def _cpu_name() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # onnxruntime-gpu and its kin have other names
+        return None
+
+
+def _describe(upscaler: Upscaler) -> dict[str, Any]:
+    return {
+        "name": upscaler.manifest.name,
+        "file": upscaler.artifact.file,
+        "backend": upscaler.artifact.backend,
+        "precision": upscaler.artifact.precision,
+        "sha256": upscaler.artifact.sha256,
+        "size": upscaler.artifact.size,
+    }
+
+
+def _time_pictures(bundle: Path, side: int, repeats: int, threads: int | None) -> PictureTiming:
+    script = Path(__file__).with_name("fresh.py")
+    # The process finds this same tadsr, and never a `runtime.py` or `train.py` in the folder where the user stands.
+    home = str(Path(runtime.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [sys.executable, "-P", script, bundle, str(side), str(repeats), str(threads or 0)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise CommandError(f"{bundle}: the process that times {side}x{side} failed: {reason}")
+    times = json.loads(done.stdout)
+    peak = times["peak_memory"]
+    return PictureTiming(
+        side=side,
+        cold_ms=1e3 * times["cold"],
+        warm_median_ms=1e3 * statistics.median(times["warm"]),
+        warm_min_ms=1e3 * min(times["warm"]),
+        peak_memory_mib=peak and peak / 2**20,
+    )

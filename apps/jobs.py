@@ -1,0 +1,122 @@
+"""Which picture becomes which file, settled and checked before any work begins."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import PictureError
+from runtime.saving import FORMATS, check_output
+
+from .errors import CommandError
+
+# What is picked from a folder; a file that is named itself may have any suffix.
+READABLE = (*FORMATS, ".gif", ".jfif", ".avif", ".jp2", ".tga", ".ppm", ".pgm")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+def plan_jobs(inputs: Sequence[Path], output: str | None, *, scale: int) -> list[Job]:
+    """Pair every picture of `inputs` (files and folders) with its target; nothing is written.
+
+    `output` is a folder where there are several inputs, where the input is a folder, where it ends in a separator or is
+    a folder already; pictures keep their names there, and those of a folder their subfolders. Otherwise it is a file.
+    None puts `NAME_x{scale}.png` beside the input. Raises `CommandError` or `PictureError`.
+
+    >>> plan_jobs([Path("photo.jpg")], "big/", scale=4)  # doctest: +SKIP
+    [Job(source=Path("photo.jpg"), target=Path("big/photo.jpg"))]
+    """
+    for path in inputs:
+        if not path.exists():
+            raise PictureError(f"{path}: no such file or folder; check the name")
+    folder = _output_folder(inputs, output)
+    jobs: list[Job] = []
+    for path in inputs:
+        if folder is not None:
+            pictures = find_pictures(path, folder) if path.is_dir() else [path]
+            root = path if path.is_dir() else path.parent
+            jobs += [Job(picture, folder / _writable(picture.relative_to(root))) for picture in pictures]
+        elif path.is_dir():
+            raise CommandError(f"{path}: is a folder; name a folder for the results with -o")
+        elif output is None:
+            jobs.append(Job(path, path.with_name(f"{path.stem}_x{scale}.png")))
+        else:
+            check_output(output)
+            jobs.append(Job(path, Path(output)))
+    return list(dict.fromkeys(jobs))
+
+
+def find_pictures(folder: Path, results: Path) -> list[Path]:
+    """Every picture under `folder` in a fixed order, by suffix; without hidden files, and without those in `results`.
+
+    Raises `PictureError` where there is none.
+    """
+    inner = results.resolve() if folder.resolve() in results.resolve().parents else None
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in READABLE
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (inner and inner in path.resolve().parents)
+        and path.is_file()
+    ]
+    if not found:
+        raise PictureError(f"{folder}: holds no pictures; name a folder with {', '.join(READABLE)}")
+    return found
+
+
+def check_jobs(jobs: Sequence[Job], *, overwrite: bool) -> None:
+    """Raise `CommandError` where a job would destroy a file that the user may want to keep."""
+    sources = {job.source.resolve() for job in jobs}
+    made_from: dict[Path, Path] = {}
+    for job in jobs:
+        target = job.target.resolve()
+        if target in made_from:
+            raise CommandError(
+                f"{job.target}: both {made_from[target]} and {job.source} would be saved there; "
+                "rename one, or give them one at a time"
+            )
+        made_from[target] = job.source
+        if target == job.source.resolve():
+            if not overwrite:
+                raise CommandError(
+                    f"{job.target}: is the input itself; choose another -o, or replace it with --overwrite"
+                )
+        elif target in sources:
+            raise CommandError(f"{job.target}: is an input too, and {job.source} would replace it; choose another -o")
+        elif job.target.exists() and not overwrite:
+            raise CommandError(f"{job.target}: exists already; choose another -o, or replace it with --overwrite")
+
+
+def make_folders(jobs: Sequence[Job]) -> None:
+    """Make the folders of all targets and try to write there. Raises `CommandError` or `PictureError`."""
+    for folder in sorted({job.target.parent for job in jobs}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):  # permission bits say too little: read-only disks, Windows, root
+                pass
+        except (FileExistsError, NotADirectoryError) as error:
+            raise CommandError(f"{folder}: a file stands where this folder is needed; choose another -o") from error
+        except OSError as error:
+            raise CommandError(f"{folder}: cannot be written to ({error.strerror}); choose another -o") from error
+    for job in jobs:
+        check_output(job.target)
+
+
+def _output_folder(inputs: Sequence[Path], output: str | None) -> Path | None:
+    if output is None:
+        return None
+    several = len(inputs) > 1 or inputs[0].is_dir()
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    return Path(output) if several or output.endswith(separators) or Path(output).is_dir() else None
+
+
+def _writable(name: Path) -> Path:
+    return name if name.suffix.lower() in FORMATS else name.with_suffix(".png")

@@ -1,0 +1,62 @@
+"""Do the jobs one after the other, with bars on a terminal."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+from runtime import SettingError, TadsrError, Upscaler, save_picture
+
+from .jobs import Job
+
+
+def run_jobs(
+    upscaler: Upscaler, jobs: Sequence[Job], *, tile: int | None, seam: str, done: Callable[[str], None]
+) -> list[str]:
+    """Upscale and save every picture; one that fails does not stop the others. Returns what went wrong, one line each.
+
+    `done` is given a line for each saved picture. Raises `SettingError` for an option that suits no picture.
+    """
+    failures = []
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(max_width=40, no_wrap=True)),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+    )
+    # Lines for a pipe must go to the pipe; lines for the terminal must go above the bars.
+    bars = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with bars:
+        whole = bars.add_task("all pictures", total=len(jobs), unit="pictures", visible=len(jobs) > 1)
+        for job in jobs:
+            current = bars.add_task(job.source.name, total=None, unit="tiles")
+
+            def progress(finished: int, total: int, task: TaskID = current) -> None:
+                bars.update(task, completed=finished, total=total)
+
+            try:
+                picture = upscaler(job.source, tile=tile, seam=seam, progress=progress)
+                save_picture(picture, job.target)
+                done(f"{job.target} ({picture.width}x{picture.height})")
+            except SettingError:
+                raise
+            except TadsrError as error:
+                failures.append(_about(job, str(error)))
+            bars.remove_task(current)
+            bars.advance(whole)
+    return failures
+
+
+def _about(job: Job, message: str) -> str:
+    named = str(job.source) in message or str(job.target) in message
+    return message if named else f"{job.source}: {message}"

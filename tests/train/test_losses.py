@@ -1,0 +1,24 @@
+"""The losses against their formulas."""
+
+import numpy as np
+import torch
+
+from train.losses import frequency_l1, l1, mse, vanilla_distillation
+
+
+def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:
+    student, teacher = torch.randn(2, 2, 4, 5, 5, dtype=torch.float64)
+    expected = ((student.numpy() - teacher.numpy()) ** 2).mean()
+    np.testing.assert_allclose(vanilla_distillation(student, teacher).item(), expected)
+
+
+def test_frequency_loss_is_l1_of_the_spectrum() -> None:
+    x, y = torch.rand(2, 1, 3, 8, 6)
+    spectrum = np.fft.rfft2((x - y).numpy(), norm="ortho")
+    expected = np.abs(np.stack([spectrum.real, spectrum.imag])).mean()
+    np.testing.assert_allclose(frequency_l1(x, y).item(), expected, rtol=1e-5)
+
+
+def test_losses_vanish_on_equal_pictures() -> None:
+    x = torch.rand(1, 3, 8, 8)
+    assert all(loss(x, x).item() == 0 for loss in (l1, mse, frequency_l1))

@@ -1,0 +1,81 @@
+"""Every trainer can be killed at any moment and goes on as if nothing had happened."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.tiny import write_photos, write_preset
+
+STEPS = 60
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resume")
+    write_preset(folder / "tiny.yaml")
+    write_photos(folder / "photos")
+    return folder
+
+
+def command(folder: Path, stage: str, out: Path) -> list[str]:
+    inputs = {
+        "train.autoencoder": [],
+        "train.teacher": ["--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"],
+        "train.distill": [
+            *("--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"),
+            *("--teacher", "whole-train.teacher/teacher.safetensors"),
+        ],
+        "compress.fold": [
+            *("--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"),
+            *("--student", "whole-train.distill/student.safetensors"),
+        ],
+    }[stage]
+    settings = {"steps": STEPS, "batch": 4, "save_every": 5, "log_every": 1, "picture_every": 10, "workers": 1}
+    options = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
+    paths = ["--preset", "tiny.yaml", "--photos", "photos", "--out", str(out)]
+    inputs = [str(folder / text) if text.startswith("whole") else text for text in inputs]
+    paths = [str(folder / text) if text in ("tiny.yaml", "photos") else text for text in paths]
+    return [sys.executable, "-m", stage, *paths, *inputs, *options]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["train.autoencoder", "train.teacher", "train.distill", "compress.fold"])
+def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path) -> None:
+    whole, killed = folder / f"whole-{stage}", folder / f"killed-{stage}"
+    subprocess.run(command(folder, stage, whole), cwd=ROOT, check=True, capture_output=True)
+
+    process = subprocess.Popen(command(folder, stage, killed), cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+    losses = killed / "losses.jsonl"
+    while process.poll() is None and (not losses.exists() or losses.read_text().count("\n") < 8):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    assert (killed / "checkpoint.safetensors").exists()
+    subprocess.run(command(folder, stage, killed), cwd=ROOT, check=True, capture_output=True)
+
+    assert losses.read_text() == (whole / "losses.jsonl").read_text()
+    assert [json.loads(line)["step"] for line in losses.read_text().splitlines()] == list(range(STEPS))
+    for file in whole.glob("*.safetensors"):
+        ours, theirs = load_file(killed / file.name), load_file(file)
+        assert ours.keys() == theirs.keys()
+        assert all(ours[key].equal(theirs[key]) for key in theirs), file.name
+
+
+@pytest.mark.slow
+def test_a_run_with_other_settings_is_not_resumed(folder: Path) -> None:
+    out = folder / "changed"
+    subprocess.run(command(folder, "train.autoencoder", out), cwd=ROOT, check=True, capture_output=True)
+    again = subprocess.run(
+        [*command(folder, "train.autoencoder", out), "--lr", "0.5"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 2
+    assert "another lr" in again.stderr
+    assert "Traceback" not in again.stderr

@@ -1,0 +1,56 @@
+"""Presets and overrides: what wins, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import write_preset
+from train.errors import TrainError
+from train.settings import TrainingSettings, parse
+from train.teacher import TeacherSettings
+
+NEEDED = ["--photos", "p", "--out", "o"]
+
+
+def test_command_line_wins_over_preset_wins_over_defaults(tmp_path: Path) -> None:
+    preset = str(write_preset(tmp_path / "tiny.yaml"))
+    settings = parse(TeacherSettings, "train.teacher", "", [*NEEDED, "--preset", preset, "--model.diffusion.steps", "6"])
+    assert settings.model.diffusion.steps == 6  # command line
+    assert settings.model.diffusion.min_noise == 0.2  # preset
+    assert settings.model.diffusion.kappa == 2.0  # default
+    assert settings.model.teacher.widths == (8, 12)
+
+
+def test_stages_read_their_own_section() -> None:
+    teacher = parse(TrainingSettings, "train.teacher", "", NEEDED)
+    autoencoder = parse(TrainingSettings, "train.autoencoder", "", NEEDED)
+    assert teacher.model == autoencoder.model
+    assert (teacher.data.crop, autoencoder.data.crop) == (192, 128)
+
+
+def test_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(TrainError, match="mobile"):
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--preset", "mobil"])
+
+
+def test_misspelt_key_in_a_preset_is_refused(tmp_path: Path) -> None:
+    preset = tmp_path / "typo.yaml"
+    preset.write_text("teacher: {stepps: 5}\n")
+    with pytest.raises(TrainError, match="stepps"):
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--preset", str(preset)])
+
+
+def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
+    preset = tmp_path / "broken.yaml"
+    preset.write_text("a: [1, 2\nb: }")
+    with pytest.raises(TrainError, match="not valid YAML") as error:
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--preset", str(preset)])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [["--lrr", "1"], ["--lr", "fast"], ["--precision", "int4"]])
+def test_bad_options_exit_with_code_2(bad: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, *bad])
+    assert stop.value.code == 2
+    assert bad[0].lstrip("-") in capsys.readouterr().err

@@ -1,0 +1,131 @@
+"""Anything that makes a large picture of a small one, opened by what its file is, for evaluation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import runtime
+from runtime.program import read_card
+from train import diffusion
+from train.checkpoints import load_autoencoder, load_unet, network_kind
+from train.errors import TrainError
+from train.latents import bind, condition
+from train.networks.autoencoder import Autoencoder
+from train.networks.unet import UNet
+from train.pixels import to_model, to_picture
+
+Picture = NDArray[np.uint8]
+Restorer = Callable[[Picture, Picture | None], Picture]
+"""(lr [h, w, 3], hr [4h, 4w, 3] if there is one) -> sr [4h, 4w, 3]; only the autoencoder looks at hr."""
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """What opening a diffusion network needs beside its file."""
+
+    autoencoder: Path | None = None
+    """Weights of the autoencoder; by default those beside the network."""
+    steps: int | None = None
+    """Sampling steps: 1 is the student's single step, more the deterministic sampler; by default as trained."""
+    seed: int = 0
+    """Seed of the prior's noise, the same for every picture."""
+
+
+def open_restorer(path: Path, options: SamplingOptions) -> Restorer:
+    """A bundle (NAME.tadsr), a program (.pt2) or a network (.safetensors: autoencoder, teacher, student).
+
+    Raises ``TadsrError`` where the file is missing, damaged or of another kind.
+    """
+    opener = OPENERS.get(path.suffix)
+    if opener is None:
+        raise TrainError(f"{path}: not a model; give a file or folder that ends in {', '.join(OPENERS)}")
+    return opener(path, options)
+
+
+def _open_bundle(path: Path, options: SamplingOptions) -> Restorer:
+    upscaler = runtime.load(path)
+    return lambda lr, hr: upscaler(lr)
+
+
+def _open_program(path: Path, options: SamplingOptions) -> Restorer:
+    card = read_card(path)
+    try:
+        module = torch.export.load(path).module()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TrainError(f"{path}: not an exported program ({' '.join(str(error).split())[:200]})") from error
+    return lambda lr, hr: _from_tensor(_padded(module, _to_tensor(lr), card.align, card.scale))
+
+
+def _open_network(path: Path, options: SamplingOptions) -> Restorer:
+    return NETWORKS[network_kind(path, tuple(NETWORKS))](path, options)
+
+
+def _open_autoencoder(path: Path, options: SamplingOptions) -> Restorer:
+    autoencoder = load_autoencoder(path)
+
+    def reconstruct(lr: Picture, hr: Picture | None) -> Picture:
+        if hr is None:
+            raise TrainError(f"{path}: an autoencoder is judged on HR pictures; give a folder that has HR beside LR")
+        return _from_tensor(to_picture(autoencoder.decode(autoencoder.encode(to_model(_to_tensor(hr))))))
+
+    return reconstruct
+
+
+def _open_unet(path: Path, options: SamplingOptions) -> Restorer:
+    network, sampling = load_unet(path)
+    autoencoder = load_autoencoder(options.autoencoder or path.parent / "autoencoder.safetensors")
+    full = diffusion.schedule(sampling.diffusion)
+    steps = options.steps or sampling.steps
+    try:
+        schedule = full if steps in (1, full.steps) else diffusion.respace(full, steps)
+    except ValueError as error:
+        raise TrainError(f"{path}: {error}") from error
+    restore = partial(_sample, network, autoencoder, schedule, steps == 1, options.seed)
+    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), network.stride, 4))
+
+
+def _sample(
+    network: UNet, autoencoder: Autoencoder, schedule: diffusion.Schedule, once: bool, seed: int, lr: Tensor
+) -> Tensor:
+    given = condition(autoencoder, lr)
+    noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(seed))
+    denoiser = bind(network, given)
+    if once:
+        z_0 = diffusion.one_step(schedule, denoiser, given.z_y, noise)
+    else:
+        z_0 = diffusion.last_sample(diffusion.deterministic_trajectory(schedule, denoiser, given.z_y, noise))
+    return to_picture(autoencoder.decode(z_0))
+
+
+OPENERS: dict[str, Callable[[Path, SamplingOptions], Restorer]] = {
+    ".tadsr": _open_bundle,
+    ".pt2": _open_program,
+    ".safetensors": _open_network,
+}
+NETWORKS: dict[str, Callable[[Path, SamplingOptions], Restorer]] = {
+    "autoencoder": _open_autoencoder,
+    "unet": _open_unet,
+}
+
+
+@torch.no_grad()
+def _padded(network: Callable[[Tensor], Tensor], lr: Tensor, align: int, scale: int) -> Tensor:
+    """Reflect the picture up to the network's alignment, and cut the result back."""
+    height, width = lr.shape[2:]
+    pad = ((0, 0), (0, 0), (0, max(-height % align, 2 * align - height)), (0, max(-width % align, 2 * align - width)))
+    padded = torch.from_numpy(np.pad(lr.numpy(), pad, mode="reflect"))
+    return network(padded)[:, :, : scale * height, : scale * width]
+
+
+def _to_tensor(picture: Picture) -> Tensor:
+    return torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32))[None] / 255
+
+
+def _from_tensor(picture: Tensor) -> Picture:
+    return (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
