@@ -29,7 +29,8 @@ CONDITIONS = {
     "warm": "the same picture again",
     "peak_memory": "the most resident memory of that process, Python included",
     "peers": "one InferenceSession.run on the same 1x3x128x128 float32 input for every network: ONNX Runtime, CPU, "
-    "fp32, one process, rounds interleaved; no reading, tiling or saving; the peers' weights are random",
+    "fp32, one process, in rounds that run each network twice and count the second; no reading, tiling or saving; the "
+    "peers' weights are random",
 }
 
 
@@ -75,8 +76,7 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
     return BenchReport(
         model=model,
         machine=machine,
-        versions={"tadsr": version, "python": platform.python_version()}
-        | {name: _version(name) for name in ("onnxruntime", "numpy", "pillow")},
+        versions={"tadsr": version, "python": platform.python_version(), **_versions("onnxruntime", "numpy", "pillow")},
         threads=threads,
         repeats=repeats,
         conditions=CONDITIONS,
@@ -96,6 +96,7 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
         f"{report.model['name']} ({report.model['backend']}/{report.model['precision']}) on {report.machine['cpu']}, "
         f"{threads} threads, {report.machine['cpus']} CPUs, load {report.machine['load']}",
         markup=False,
+        highlight=False,
     )
     pictures = Table("picture", "cold start ms", "warm ms", "fastest ms", "peak MiB", title="Whole pictures")
     for row in report.upscale:
@@ -116,7 +117,7 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
 
 def describe_machine() -> dict[str, Any]:
     """The CPU's name, how many there are, the system, and the load (runnable processes, last minute) before timing."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {"cpu": _cpu_name(), "cpus": os.cpu_count(), "system": platform.platform(), "load": load}
 
 
@@ -128,11 +129,12 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # onnxruntime-gpu and its kin have other names
-        return None
+def _versions(*packages: str) -> dict[str, str | None]:
+    versions: dict[str, str | None] = dict.fromkeys(packages)
+    for package in packages:
+        with suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime-gpu and its kin have other names
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _describe(upscaler: Upscaler) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def tadsr(
 
 @app.command()
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures, and folders of pictures.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Pictures, and folders of pictures.")],
     output: Annotated[
         str | None,
         typer.Option(
@@ -103,6 +103,7 @@ def upscale(
       tadsr upscale photos holiday.png -o large
     """
     import runtime
+    from runtime.commands import say
 
     from .errors import CommandError
     from .jobs import check_jobs, make_folders, plan_jobs
@@ -113,7 +114,7 @@ def upscale(
         jobs = plan_jobs(inputs, output, scale=upscaler.manifest.scale)
         check_jobs(jobs, overwrite=overwrite)
         make_folders(jobs)
-        failures = run_jobs(upscaler, jobs, tile=tile, seam=seam, done=typer.echo)
+        failures = run_jobs(upscaler, jobs, tile=tile, seam=seam, done=say)
     if failures and len(jobs) == 1:
         raise CommandError(failures[0])
     for failure in failures:

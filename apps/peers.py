@@ -42,7 +42,7 @@ class NetworkTiming:
 
 
 def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> list[NetworkTiming]:
-    """Time the bundle's fp32 ONNX file (first row) and both peers. Raises `CommandError`, `BundleError`, `BackendError`."""
+    """Time the bundle's fp32 ONNX file (first row) and both peers. Raises `CommandError` or `BundleError`."""
     try:
         import onnx
     except ImportError as error:
@@ -52,8 +52,8 @@ def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> l
         raise CommandError(f"{bundle.path}: {artifact.file} takes only tiles of {artifact.tile}; --peers needs {SIDE}")
     networks = {
         bundle.manifest.name: onnx.load_from_string(bundle.open(artifact)),
-        "RRDB, 23 blocks (Real-ESRGAN x4plus)": rrdb(),
-        "SRVGG, 32 convolutions (realesr-general-x4v3)": srvgg(),
+        "RRDB (x4plus)": rrdb(),
+        "SRVGG (general-x4v3)": srvgg(),
     }
     seconds = time_rounds(networks, threads=threads, repeats=repeats)
     ours = statistics.median(seconds[bundle.manifest.name])
@@ -68,7 +68,11 @@ def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> l
 def time_rounds(
     networks: Mapping[str, "onnx.ModelProto"], *, threads: int | None, repeats: int, side: int = SIDE
 ) -> dict[str, list[float]]:
-    """Seconds of `repeats` runs of each network. A round runs each once, so that noise of the machine hits all alike."""
+    """Seconds of `repeats` runs of each network.
+
+    Rounds go through all networks, so that noise of the machine hits all alike. In a round each runs twice and the
+    second run counts: the first one refills the caches that the network before it has emptied.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -82,12 +86,13 @@ def time_rounds(
     }
     batch = np.random.default_rng(0).random((1, 3, side, side), np.float32)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
-    for _ in range(repeats + 1):
+    for _ in range(repeats):
         for name, session in sessions.items():
+            session.run(["sr"], {"lr": batch})
             before = time.perf_counter()
             session.run(["sr"], {"lr": batch})
             seconds[name].append(time.perf_counter() - before)
-    return {name: times[1:] for name, times in seconds.items()}  # the first round warms up
+    return seconds
 
 
 def count(model: "onnx.ModelProto", side: int) -> tuple[int, int]:
@@ -210,7 +215,7 @@ class _Graph:
         from onnx import TensorProto, helper
 
         self._nodes.append(helper.make_node("Identity", [output], ["sr"]))
-        picture = ["batch", 3, "height", "width"]
+        picture: list[str | int | None] = ["batch", 3, "height", "width"]
         graph = helper.make_graph(
             self._nodes,
             "peer",

@@ -46,7 +46,7 @@ def fold_student(student: UNet, schedule: Schedule) -> UNet:
     """
     if student.time is None:
         raise TypeError("this student is folded already")
-    folded = UNet(student.config, student.latent_channels, time_conditioned=False)
+    folded = UNet(student.config, student.latent_channels, time_conditioned=False).to(student.conv_in.weight)
     time = student.time(torch.tensor([schedule.indices[-1]]))
     sources = dict(student.named_modules())
     for name, module in folded.named_modules():
@@ -58,7 +58,7 @@ def fold_student(student: UNet, schedule: Schedule) -> UNet:
     z_t, rest = student.conv_in.weight.split([latents, latents + 3], dim=1)
     folded.conv_in.weight.copy_(rest)
     folded.conv_in.weight[:, :latents] += z_t / float(schedule.input_std[-1])
-    _copy(student.conv_in.bias, folded.conv_in.bias)
+    _bias(folded.conv_in).copy_(_bias(student.conv_in))
     for part in ("downs", "ups", "conv_out"):
         getattr(folded, part).load_state_dict(getattr(student, part).state_dict())
     return folded
@@ -72,12 +72,14 @@ def fold_decoder(autoencoder: Autoencoder) -> Decoder:
     of range into its last.
     """
     folded = copy.deepcopy(autoencoder.decoder)
-    first, last = folded[0], folded[-1][0]
+    first, last = folded[0], folded[-1].get_submodule("0")
+    assert isinstance(first, nn.Conv2d)
+    assert isinstance(last, nn.Conv2d)
     mean, std = autoencoder.latent_mean.flatten(), autoencoder.latent_std.flatten()
-    first.bias += first.weight[:, :, 0, 0] @ mean
+    _bias(first).add_(first.weight[:, :, 0, 0] @ mean)
     first.weight *= std[None, :, None, None]
     last.weight *= 0.5
-    last.bias.mul_(0.5).add_(0.5)
+    _bias(last).mul_(0.5).add_(0.5)
     return folded
 
 
@@ -85,11 +87,11 @@ def _fold_film(source: ResidualBlock, target: ResidualBlock, time: Tensor) -> No
     assert source.film is not None
     scale, shift = source.film(time)[0].chunk(2)
     target.conv1.weight.copy_(source.conv1.weight * (1 + scale)[:, None, None, None])
-    assert source.conv1.bias is not None and target.conv1.bias is not None
-    target.conv1.bias.copy_(source.conv1.bias * (1 + scale) + shift)
+    _bias(target.conv1).copy_(_bias(source.conv1) * (1 + scale) + shift)
     target.conv2.load_state_dict(source.conv2.state_dict())
 
 
-def _copy(source: Tensor | None, target: Tensor | None) -> None:
-    assert source is not None and target is not None
-    target.copy_(source)
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    """The bias, which every convolution of the mobile networks has."""
+    assert convolution.bias is not None
+    return convolution.bias

@@ -14,6 +14,7 @@ from train.diffusion import Schedule
 from train.latents import Condition, bind, condition
 from train.losses import frequency_l1, l1, mse
 from train.networks.lr_encoder import LREncoder
+from train.networks.memory import channels_last
 from train.networks.unet import UNet
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings
@@ -74,7 +75,7 @@ class FinetuneTask:
         self.network: nn.Module = LRStudent(lr_encoder, student.requires_grad_(True), self.schedule)
 
     def to(self, device: torch.device) -> None:
-        self.autoencoder.to(device, memory_format=torch.channels_last)
+        channels_last(self.autoencoder, device)
 
     def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         settings, hq = self.settings, to_model(batch["hq"])

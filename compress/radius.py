@@ -12,6 +12,7 @@ from compress.deployed import Deployed
 QUARTER_LEVEL = 0.25 / 255
 
 
+@torch.enable_grad()  # whatever the caller has set: this is measured by gradients
 def receptive_radius(network: Deployed, align: int, scale: int, side: int = 160) -> int:
     """R: beyond so many LR pixels, rounded up to the alignment, no input changes an output.
 
@@ -25,7 +26,9 @@ def receptive_radius(network: Deployed, align: int, scale: int, side: int = 160)
     reached = 0
     for offset in range(align):  # the stride makes neighbouring outputs see differently far
         place = (centre + offset) * scale
-        (gradient,) = torch.autograd.grad(sr[0, :, place : place + scale, place : place + scale].sum(), lr, retain_graph=True)
+        (gradient,) = torch.autograd.grad(
+            sr[0, :, place : place + scale, place : place + scale].sum(), lr, retain_graph=True
+        )
         rows, columns = torch.nonzero(gradient[0].abs().sum(0), as_tuple=True)
         for index in (rows, columns):
             reached = max(reached, int(centre + offset - index.min()), int(index.max() - centre - offset))

@@ -68,7 +68,9 @@ def _name_axes(model: onnx.ModelProto) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.onnx", description="Export a program as fp32 ONNX and verify it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m export.onnx", description="Export a program as fp32 ONNX and verify it."
+    )
     parser.add_argument("program", type=Path, help="student.pt2, with its program.json beside it")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
     arguments = parser.parse_args()
@@ -80,7 +82,10 @@ def main() -> None:
             report = exporter.verify(draft, program, card.align)
     except OSError as error:
         raise ExportError(f"{arguments.output}: cannot be written ({error}); choose another -o") from error
-    commands.say(f"{arguments.output}: {report.worst_psnr:.1f} dB from the program at worst, largest error {report.largest_error:.1e}")
+    commands.say(
+        f"{arguments.output}: {report.worst_psnr:.1f} dB from the program at worst, "
+        f"largest error {report.largest_error:.1e}"
+    )
 
 
 if __name__ == "__main__":

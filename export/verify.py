@@ -48,4 +48,6 @@ def compare(program: ExportedProgram, engine: Engine, tiles: list[Tile]) -> Repo
 def require(report: Report, psnr: float, what: str) -> None:
     """Raises ``ExportError`` where the report is below ``psnr`` dB."""
     if not report.worst_psnr >= psnr:
-        raise ExportError(f"{what}: {report.worst_psnr:.1f} dB from the program, {psnr:g} dB are required; nothing was kept")
+        raise ExportError(
+            f"{what}: {report.worst_psnr:.1f} dB from the program, {psnr:g} dB are required; nothing was kept"
+        )

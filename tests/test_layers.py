@@ -24,7 +24,7 @@ LIGHT = {
     "runtime": {"numpy", "PIL"},
     "apps": {"numpy", "PIL", "typer", "rich", "runtime", "apps"},
 }
-"""What these import when they are imported themselves; anything else only inside a function."""
+"""What these import when they are imported themselves; anything else only inside a function or for types."""
 
 LATER = {
     "runtime/commands.py": {"rich"},
@@ -40,21 +40,23 @@ class Import(NamedTuple):
     package: str
     """Top-level name."""
     at_once: bool
-    """Whether it happens when the file is imported, and not inside a function."""
+    """Whether it happens when the file is imported, and not inside a function or for the type checker only."""
 
 
 def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+def waits(node: ast.AST) -> bool:
+    """Whether what is inside does not run when the file is imported."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test).removeprefix("typing.") == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
 def imports(path: Path) -> Iterator[Import]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        node
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
+    inside = {node for outer in ast.walk(tree) if waits(outer) for node in ast.walk(outer)}
     own = path.relative_to(ROOT).parts[0]
     for node in ast.walk(tree):
         at_once = node not in inside

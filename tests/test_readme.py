@@ -72,7 +72,9 @@ def test_first_block_installs_the_base_only() -> None:
 @pytest.mark.parametrize("words", commands("tadsr"), ids=" ".join)
 def test_tadsr_commands_parse(words: list[str]) -> None:
     group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
     name, command, rest = group.resolve_command(group.make_context("tadsr", words[1:]), words[1:])
+    assert command is not None
     command.make_context(name, rest)
 
 

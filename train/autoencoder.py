@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from runtime import commands
 from train.checkpoints import describe, save_network
 from train.data import CropDataset, loader
-from train.losses import frequency_l1, l1
 from train.loop import train
+from train.losses import frequency_l1, l1
 from train.networks.autoencoder import Autoencoder
 from train.photos import find_photos
 from train.pixels import to_model, to_picture
@@ -71,7 +71,9 @@ class AutoencoderTask:
         assert isinstance(network, Autoencoder)
         raw = latents.float() * network.latent_std + network.latent_mean
         mean, std = raw.mean((0, 2, 3), keepdim=True), raw.std((0, 2, 3), keepdim=True)
-        network.latent_mean = torch.lerp(network.latent_mean, mean, _STATISTICS_MOMENTUM)  # not in place: backward needs
+        network.latent_mean = torch.lerp(
+            network.latent_mean, mean, _STATISTICS_MOMENTUM
+        )  # not in place: backward needs
         network.latent_std = torch.lerp(network.latent_std, std, _STATISTICS_MOMENTUM)  # the values that it went with
 
 
@@ -90,7 +92,9 @@ def main() -> None:
     assert isinstance(network, Autoencoder)
     dataset = CropDataset(find_photos(settings.photos, settings.licences), settings.data, seed=settings.seed + 1)
     network.standardise(*measure_latents(network, dataset))
-    save_network(settings.out / "autoencoder.safetensors", network.state_dict(), describe(network, steps=settings.steps))
+    save_network(
+        settings.out / "autoencoder.safetensors", network.state_dict(), describe(network, steps=settings.steps)
+    )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def save_network(path: Path, weights: Mapping[str, Tensor], description: Mapping
 
 
 def network_kind(path: Path, wanted: Collection[str]) -> str:
-    """The kind of the network in a file. Raises ``TrainError`` where it is not one of those wanted, as ``load_network``."""
+    """The kind of the network in a file, one of ``wanted``. Raises ``TrainError`` as ``load_network``."""
     _, description = _read_network(path, wanted)
     return str(description["kind"])
 
@@ -140,7 +140,9 @@ def _read_network(path: Path, wanted: Collection[str]) -> tuple[dict[str, Tensor
         raise TrainError(f"{path}: not a network file of this project (its header has no description)")
     description: dict[str, Any] = json.loads(metadata["network"])
     if description.get("kind") not in wanted:
-        raise TrainError(f"{path}: holds a network of kind {description.get('kind')!r}; needed is {' or '.join(wanted)}")
+        raise TrainError(
+            f"{path}: holds a network of kind {description.get('kind')!r}; needed is {' or '.join(wanted)}"
+        )
     return tensors, description
 
 

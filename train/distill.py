@@ -16,8 +16,9 @@ from runtime import commands
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
 from train.latents import Condition, bind, condition
-from train.losses import vanilla_distillation
 from train.loop import train
+from train.losses import vanilla_distillation
+from train.networks.memory import channels_last
 from train.networks.unet import UNet
 from train.pixels import enlarge, to_picture
 from train.settings import TrainingSettings, parse
@@ -50,8 +51,8 @@ class DistillTask:
         self.network: nn.Module = student
 
     def to(self, device: torch.device) -> None:
-        for helper in (self.autoencoder, self.teacher):
-            helper.to(device, memory_format=torch.channels_last)
+        channels_last(self.autoencoder, device)
+        channels_last(self.teacher, device)
 
     def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         given = condition(self.autoencoder, batch["lq"])

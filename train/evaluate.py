@@ -40,7 +40,9 @@ def find_pairs(folder: Path) -> list[Pair]:
     return pairs
 
 
-def restored(restorer: Restorer, pairs: list[Pair], save: Path | None) -> Iterator[tuple[str, Picture, Picture | None, Picture]]:
+def restored(
+    restorer: Restorer, pairs: list[Pair], save: Path | None
+) -> Iterator[tuple[str, Picture, Picture | None, Picture]]:
     """(name, sr, hr, lr) of every pair; the results are saved as PNG into the folder ``save`` if there is one."""
     for name, lr, hr in pairs:
         sr = restorer(lr, hr)
@@ -54,16 +56,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate",
         description="Figures of models over a folder of pictures, beside bicubic.",
-        epilog="example: python -m train.evaluate photos/val runs/teacher/teacher.safetensors --autoencoder runs/autoencoder/autoencoder.safetensors",
+        epilog="example: python -m train.evaluate photos/val teacher.safetensors --autoencoder autoencoder.safetensors",
     )
     parser.add_argument("data", type=Path, help="a folder with HR and LR inside, or a folder of small pictures")
     parser.add_argument(
-        "models", type=Path, nargs="*", help="bundles (.tadsr), programs (.pt2), networks (.safetensors); by default the shipped bundle"
+        "models",
+        type=Path,
+        nargs="*",
+        help="bundles (.tadsr), programs (.pt2), networks (.safetensors); by default the shipped bundle",
     )
-    parser.add_argument("--autoencoder", type=Path, help="for networks: the autoencoder's weights, else those beside the network")
-    parser.add_argument("--steps", type=int, help="for networks: sampling steps, 1 is a single network call; else as trained")
+    parser.add_argument(
+        "--autoencoder", type=Path, help="for networks: the autoencoder's weights, else those beside the network"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="for networks: sampling steps, 1 is a single network call; else as trained"
+    )
     parser.add_argument("--seed", type=int, default=0, help="for networks: seed of the noise")
-    parser.add_argument("--json", action="store_true", help="print JSON with a row per picture instead of a table of means")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON with a row per picture instead of a table of means"
+    )
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep the results as PNG, one folder per model")
     arguments = parser.parse_args()
 

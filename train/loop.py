@@ -31,6 +31,7 @@ from train.checkpoints import (
 )
 from train.data import CropDataset, loader
 from train.errors import TrainError
+from train.networks.memory import channels_last
 from train.photos import find_photos
 from train.progress import Steps
 from train.settings import SCALE, TrainingSettings
@@ -62,7 +63,7 @@ class Task(Protocol):
         """Named pictures [N, 3, H, W] in [0, 1] to look at, made with the averaged ``network``."""
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
-        """What the averaged ``network`` is saved as: {"teacher": ...} becomes teacher.safetensors in the run's folder."""
+        """What the averaged ``network`` is saved as: {"teacher": ...} becomes teacher.safetensors in the folder."""
 
     def description(self) -> dict[str, Any]:
         """What the exported files say beside their networks' sizes; JSON-able."""
@@ -82,7 +83,7 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
     average.to(fabric.device)
     optimiser = torch.optim.AdamW(task.network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     start = _resume(out / CHECKPOINT, task.network, average, optimiser)
-    bare, plain_optimiser = task.network.to(memory_format=torch.channels_last), optimiser
+    bare, plain_optimiser = channels_last(task.network), optimiser
     task.network, optimiser = fabric.setup(bare, optimiser)
     task.to(fabric.device)
 
@@ -179,13 +180,16 @@ def _check_same_run(settings: TrainingSettings) -> None:
     changed = sorted(key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key])
     if changed:
         raise TrainError(
-            f"{settings.out}: holds a run with another {', '.join(changed)}; give the same settings to go on, or another --out"
+            f"{settings.out}: holds a run with another {', '.join(changed)}; "
+            "give the same settings to go on, or another --out"
         )
 
 
 def _raise_not_finite(name: str, step: int, terms: Mapping[str, Tensor], out: Path) -> None:
     bad = ", ".join(term for term, value in terms.items() if not torch.isfinite(value))
-    kept = f"the last good checkpoint is {out / CHECKPOINT}" if (out / CHECKPOINT).exists() else "there is no checkpoint"
+    kept = (
+        f"the last good checkpoint is {out / CHECKPOINT}" if (out / CHECKPOINT).exists() else "there is no checkpoint"
+    )
     raise TrainError(f"{name}: loss {bad} is not finite at step {step}; {kept}; try a lower --lr")
 
 
@@ -198,7 +202,9 @@ def _keep_losses_before(path: Path, step: int) -> None:
 
 
 @torch.no_grad()
-def _write_pictures(board: SummaryWriter, task: Task, network: nn.Module, batch: Mapping[str, Tensor], step: int) -> None:
+def _write_pictures(
+    board: SummaryWriter, task: Task, network: nn.Module, batch: Mapping[str, Tensor], step: int
+) -> None:
     for name, pictures in task.pictures(network.eval(), {k: v[:4] for k, v in batch.items()}).items():
         row = torch.cat(list(pictures.float().clamp(0, 1)), dim=2)
         board.add_image(name, row.cpu(), step)

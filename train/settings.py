@@ -109,7 +109,9 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
         try:
             parser.set_defaults({key: value})
         except KeyError as error:
-            raise TrainError(f"preset {known.preset}: unknown key {key!r}; `python -m {stage} --help` lists them") from error
+            raise TrainError(
+                f"preset {known.preset}: unknown key {key!r}; `python -m {stage} --help` lists them"
+            ) from error
     values = parser.instantiate(parser.parse_args(argv))
     return settings(**{field.name: values[field.name] for field in fields(settings)})
 

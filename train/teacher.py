@@ -12,8 +12,9 @@ from runtime import commands
 from train import diffusion
 from train.checkpoints import load_autoencoder
 from train.latents import bind, condition
-from train.losses import mse
 from train.loop import train
+from train.losses import mse
+from train.networks.memory import channels_last
 from train.networks.unet import UNet
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
@@ -41,7 +42,7 @@ class TeacherTask:
         self.network: nn.Module = UNet(settings.model.teacher, latent_channels)
 
     def to(self, device: torch.device) -> None:
-        self.autoencoder.to(device, memory_format=torch.channels_last)
+        channels_last(self.autoencoder, device)
 
     def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         given = condition(self.autoencoder, batch["lq"])
@@ -69,7 +70,10 @@ class TeacherTask:
         return {"teacher": network}
 
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.settings.model.diffusion), "sampling_steps": self.settings.model.diffusion.steps}
+        return {
+            "diffusion": asdict(self.settings.model.diffusion),
+            "sampling_steps": self.settings.model.diffusion.steps,
+        }
 
 
 def main() -> None:

@@ -74,7 +74,11 @@ def test_a_run_with_other_settings_is_not_resumed(folder: Path) -> None:
     out = folder / "changed"
     subprocess.run(command(folder, "train.autoencoder", out), cwd=ROOT, check=True, capture_output=True)
     again = subprocess.run(
-        [*command(folder, "train.autoencoder", out), "--lr", "0.5"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command(folder, "train.autoencoder", out), "--lr", "0.5"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert again.returncode == 2
     assert "another lr" in again.stderr

@@ -14,7 +14,9 @@ NEEDED = ["--photos", "p", "--out", "o"]
 
 def test_command_line_wins_over_preset_wins_over_defaults(tmp_path: Path) -> None:
     preset = str(write_preset(tmp_path / "tiny.yaml"))
-    settings = parse(TeacherSettings, "train.teacher", "", [*NEEDED, "--preset", preset, "--model.diffusion.steps", "6"])
+    settings = parse(
+        TeacherSettings, "train.teacher", "", [*NEEDED, "--preset", preset, "--model.diffusion.steps", "6"]
+    )
     assert settings.model.diffusion.steps == 6  # command line
     assert settings.model.diffusion.min_noise == 0.2  # preset
     assert settings.model.diffusion.kappa == 2.0  # default
@@ -25,7 +27,7 @@ def test_stages_read_their_own_section() -> None:
     teacher = parse(TrainingSettings, "train.teacher", "", NEEDED)
     autoencoder = parse(TrainingSettings, "train.autoencoder", "", NEEDED)
     assert teacher.model == autoencoder.model
-    assert (teacher.data.crop, autoencoder.data.crop) == (192, 128)
+    assert (teacher.lr, autoencoder.lr) == (5e-4, 1e-3)
 
 
 def test_unknown_preset_names_the_known_ones() -> None:

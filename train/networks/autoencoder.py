@@ -87,7 +87,7 @@ class Autoencoder(nn.Module):
         return self.decoder(latents * self.latent_std + self.latent_mean)
 
     def forward(self, pictures: Tensor, latent_noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Reconstruction and latents; ``latent_noise`` [N, C, h, w] is added before decoding (it smooths the latent)."""
+        """Reconstruction and latents; ``latent_noise`` [N, C, h, w], added before decoding, smooths the latent."""
         latents = self.encode(pictures)
         return self.decode(latents if latent_noise is None else latents + latent_noise), latents
 

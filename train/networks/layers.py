@@ -45,6 +45,16 @@ class ResidualBlock(nn.Module):
         return x + self.conv2(torch.relu(h))
 
 
+class ResidualBlocks(nn.ModuleList):
+    """Residual blocks one after the other, all told the same time."""
+
+    def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
+        """x [N, C, H, W]; time [N, time_features] or None -> [N, C, H, W]."""
+        for block in self:
+            x = block(x, time)
+        return x
+
+
 class Upsample(nn.Sequential):
     """A convolution and a pixel shuffle: [N, inputs, H, W] -> [N, outputs, 2 H, 2 W]."""
 
@@ -57,6 +67,8 @@ class TimeEmbedding(nn.Module):
 
     Frequencies exp(-ln(10000) i / half), output order [cos, sin]; the index 0..T-1 is embedded as it is.
     """
+
+    frequencies: Tensor
 
     def __init__(self, features: int, sinusoids: int = 64) -> None:
         super().__init__()

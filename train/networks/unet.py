@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from train.networks.layers import ResidualBlock, TimeEmbedding, Upsample, conv3x3
+from train.networks.layers import ResidualBlock, ResidualBlocks, TimeEmbedding, Upsample, conv3x3
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class UNet(nn.Module):
         features = config.time_features if time_conditioned else None
         widths, blocks = config.widths, config.blocks
 
-        def level(i: int) -> nn.ModuleList:
-            return nn.ModuleList(ResidualBlock(widths[i], features) for _ in range(blocks[i]))
+        def level(i: int) -> ResidualBlocks:
+            return ResidualBlocks(ResidualBlock(widths[i], features) for _ in range(blocks[i]))
 
         self.time = TimeEmbedding(features) if features else None
         self.conv_in = conv3x3(2 * latent_channels + 3 if time_conditioned else latent_channels + 3, widths[0])
@@ -72,14 +72,10 @@ class UNet(nn.Module):
         h = self.conv_in(x)
         skips = []
         for blocks, down in zip(self.down_blocks, self.downs, strict=True):
-            for block in blocks:
-                h = block(h, time)
+            h = blocks(h, time)
             skips.append(h)
             h = down(torch.relu(h))
-        for block in self.middle:
-            h = block(h, time)
+        h = self.middle(h, time)
         for blocks, up, skip in zip(reversed(self.up_blocks), reversed(self.ups), reversed(skips), strict=True):
-            h = up(torch.relu(h)) + skip
-            for block in blocks:
-                h = block(h, time)
+            h = blocks(up(torch.relu(h)) + skip, time)
         return self.conv_out(torch.relu(h))

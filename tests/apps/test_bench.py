@@ -1,0 +1,69 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from apps import bench
+from apps.fresh import peak_memory
+from runtime.bundle import read_bundle
+
+from .commands import Tadsr
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "SIDES", (16, 32))
+
+
+def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
+    done = tadsr("bench", "--bundle", toy_bundle, "--repeats", 2, "--threads", 1, "--json")
+    assert (done.code, done.err) == (0, "")
+    report = json.loads(done.out)
+    assert report["model"]["name"] == "toy"
+    assert report["model"]["sha256"] == read_bundle(toy_bundle).manifest.artifacts[0].sha256
+    assert report["machine"]["cpu"]
+    assert report["machine"]["cpus"] >= 1
+    assert {"tadsr", "python", "onnxruntime", "numpy", "pillow"} == {*report["versions"]}
+    assert (report["threads"], report["repeats"], report["peers"]) == (1, 2, None)
+    assert [row["side"] for row in report["upscale"]] == [16, 32]
+    for row in report["upscale"]:
+        assert row["cold_ms"] > row["warm_median_ms"] >= row["warm_min_ms"] > 0
+        assert 20 < row["peak_memory_mib"] < 2000
+
+
+def test_table(tadsr: Tadsr, toy_bundle: Path) -> None:
+    done = tadsr("bench", "--bundle", toy_bundle, "--repeats", 1)
+    assert (done.code, done.err) == (0, "")
+    assert "toy (onnx/fp32)" in done.out
+    assert "32x32" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_bundles_that_cannot_be_timed(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    done = tadsr("bench", "--bundle", tmp_path / "none.tadsr")
+    assert (done.code, done.err) == (2, f"error: {tmp_path / 'none.tadsr'}: no such bundle; check the name\n")
+    folder = Path(shutil.copytree(toy_bundle, tmp_path / "toy.tadsr"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "scale": 2}))
+    done = tadsr("bench", "--bundle", folder, "--repeats", 1)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "the process that times 16x16 failed: " in done.err
+    assert "instead of" in done.err
+
+
+def test_peak_memory_grows_with_what_is_held() -> None:
+    before = peak_memory()
+    if before is None:
+        pytest.skip("this system does not tell a process its memory")
+    held = b"x" * (before + 2**26)
+    after = peak_memory()
+    assert after is not None
+    assert after >= before + len(held) // 2
+
+
+def test_the_shipped_bundle(tadsr: Tadsr) -> None:
+    done = tadsr("bench", "--repeats", 1, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["model"]["name"]

@@ -1,0 +1,122 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apps.errors import CommandError
+from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs
+from runtime.errors import PictureError
+
+Draw = Callable[..., Path]
+
+
+def test_a_file_by_default_goes_beside_itself(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("photo.v2.jpg")
+    assert plan_jobs([photo], None, scale=4) == [Job(photo, tmp_path / "photo.v2_x4.png")]
+    assert plan_jobs([photo], None, scale=2) == [Job(photo, tmp_path / "photo.v2_x2.png")]
+
+
+@pytest.mark.parametrize("output", ["out/", "made"])
+def test_one_file_into_a_folder(output: str, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made").mkdir()
+    photo = draw("photo.jpg")
+    assert plan_jobs([photo], output, scale=4) == [Job(photo, Path(output) / "photo.jpg")]
+
+
+def test_one_file_to_a_file(draw: Draw, tmp_path: Path) -> None:
+    photo, target = draw("photo.jpg"), tmp_path / "big.webp"
+    assert plan_jobs([photo], str(target), scale=4) == [Job(photo, target)]
+
+
+def test_files_and_folders_are_mirrored_and_only_writable_suffixes_kept(draw: Draw, tmp_path: Path) -> None:
+    one, a, b, c = draw("one.PNG"), draw("photos/a.jpg"), draw("photos/trip/b.tiff"), draw("photos/trip/day.1/c.gif")
+    out = tmp_path / "out"
+    jobs = plan_jobs([one, tmp_path / "photos"], str(out), scale=4)
+    assert jobs == [
+        Job(one, out / "one.PNG"),
+        Job(a, out / "a.jpg"),
+        Job(b, out / "trip/b.tiff"),
+        Job(c, out / "trip/day.1/c.png"),
+    ]
+    assert plan_jobs([tmp_path / "photos", a], str(out), scale=4) == jobs[1:]  # the same picture twice is one job
+
+
+def test_a_folder_is_searched_for_pictures_only(draw: Draw, tmp_path: Path) -> None:
+    wanted = [draw("photos/a.png"), draw("photos/b/c.JPG")]
+    for other in ("photos/notes.txt", "photos/.hidden.png", "photos/.trash/x.png", "photos/._a.png"):
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_bytes(b"")
+    (tmp_path / "photos/folder.png").mkdir()
+    assert find_pictures(tmp_path / "photos", tmp_path / "out") == wanted
+
+
+def test_results_inside_the_input_folder_are_no_inputs(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("photos/a.png")
+    draw("photos/big/a.png")
+    assert find_pictures(tmp_path / "photos", tmp_path / "photos/big") == [photo]
+    assert len(find_pictures(tmp_path / "photos", tmp_path / "photos")) == 2
+
+
+def test_inputs_that_cannot_be_planned(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("photo.png")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PictureError, match=r"missing\.png: no such file or folder; check the name"):
+        plan_jobs([photo, tmp_path / "missing.png"], None, scale=4)
+    with pytest.raises(PictureError, match=r"empty: holds no pictures; name a folder with \.png"):
+        plan_jobs([tmp_path / "empty"], str(tmp_path / "out"), scale=4)
+    with pytest.raises(CommandError, match="empty: is a folder; name a folder for the results with -o"):
+        plan_jobs([tmp_path / "empty"], None, scale=4)
+    with pytest.raises(PictureError, match=r"unknown picture suffix '\.xyz'"):
+        plan_jobs([photo], str(tmp_path / "out.xyz"), scale=4)
+
+
+def test_two_pictures_for_one_place(draw: Draw, tmp_path: Path) -> None:
+    jobs = plan_jobs([draw("a.gif"), draw("a.png")], str(tmp_path / "out"), scale=4)
+    for overwrite in (False, True):
+        with pytest.raises(CommandError, match=r"out/a\.png: both .*a\.gif and .*a\.png would be saved there"):
+            check_jobs(jobs, overwrite=overwrite)
+
+
+def test_nothing_is_replaced_unasked(draw: Draw) -> None:
+    photo, old = draw("photo.png"), draw("old.png")
+    with pytest.raises(CommandError, match=r"old\.png: exists already; choose another -o, or replace it with --over"):
+        check_jobs([Job(photo, old)], overwrite=False)
+    with pytest.raises(CommandError, match=r"photo\.png: is the input itself"):
+        check_jobs([Job(photo, photo)], overwrite=False)
+    check_jobs([Job(photo, old)], overwrite=True)
+    check_jobs([Job(photo, photo)], overwrite=True)
+
+
+def test_an_input_by_another_name_is_still_the_input(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("folder/photo.png")
+    (tmp_path / "link.png").symlink_to(photo)
+    for alias in (tmp_path / "folder/../folder/photo.png", tmp_path / "link.png"):
+        with pytest.raises(CommandError, match="is the input itself"):
+            check_jobs([Job(photo, alias)], overwrite=False)
+
+
+def test_no_job_replaces_the_input_of_another(draw: Draw) -> None:
+    jobs = plan_jobs([draw("a_x4.png")], None, scale=4)
+    photo = draw("a.png")
+    with pytest.raises(CommandError, match=r"a_x4\.png: is an input too, and .*a\.png would replace it"):
+        check_jobs([*jobs, Job(photo, jobs[0].source)], overwrite=True)
+
+
+def test_folders_are_made_and_tried(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("photo.png")
+    make_folders([Job(photo, tmp_path / "new/deep/photo.png")])
+    assert not list((tmp_path / "new/deep").iterdir())
+    for target in (photo / "a.png", photo / "deep" / "a.png"):
+        with pytest.raises(CommandError, match="a file stands where this folder is needed; choose another -o"):
+            make_folders([Job(photo, target)])
+    (tmp_path / "new/folder.png").mkdir()
+    with pytest.raises(PictureError, match="is a folder"):
+        make_folders([Job(photo, tmp_path / "new/folder.png")])
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write to")
+def test_unwritable_folder(draw: Draw) -> None:
+    for target in ("/proc/a.png", "/proc/new/a.png"):
+        with pytest.raises(CommandError, match=r"/proc\S*: cannot be written to \(.+\); choose another -o"):
+            make_folders([Job(draw("photo.png"), Path(target))])

@@ -1,0 +1,151 @@
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import runtime
+from tests.conftest import write_toy_bundle
+
+from .commands import Tadsr
+
+Draw = Callable[..., Path]
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_picture_becomes_the_runtimes_picture(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    photo = draw("photo.png")
+    done = tadsr("upscale", photo, "--bundle", toy_bundle)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{tmp_path / 'photo_x4.png'} (48x36)\n"
+    expected = runtime.upscale(Image.open(photo), bundle=toy_bundle)
+    with Image.open(tmp_path / "photo_x4.png") as saved:
+        np.testing.assert_array_equal(np.asarray(saved), np.asarray(expected))
+
+
+def test_options_reach_the_runtime(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    photo, out = draw("photo.png", (50, 40)), tmp_path / "out.png"
+    options = ["--bundle", toy_bundle, "--backend", "onnx", "--precision", "fp32", "--tile", 32, "--seam", "exact"]
+    assert tadsr("upscale", photo, "-o", out, *options).code == 0
+    expected = np.asarray(runtime.upscale(photo, bundle=toy_bundle, tile=32, seam="exact"))
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
+    for option, message in (
+        (["--tile", 30], "tile=30: a tile is a multiple of 4 pixels"),
+        (["--tile", 8, "--seam", "exact"], "too small to tile with a seam of 7 pixels"),
+        (["--backend", "cuda"], "backend=cuda: unknown"),
+        (["--precision", "int8"], "nothing for auto/int8"),
+    ):
+        failed = tadsr("upscale", photo, "-o", tmp_path / "no.png", "--bundle", toy_bundle, *option)
+        assert failed.code == 2
+        assert message in failed.err
+        assert failed.err.count("\n") == 1
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_a_folder(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    for name in ("photos/a.jpg", "photos/b/[c].gif", "photos/b/d e.png"):
+        draw(name)
+    done = tadsr("upscale", tmp_path / "photos", "-o", tmp_path / "out", "--bundle", toy_bundle)
+    assert (done.code, done.err) == (0, "")
+    made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert made == {"a.jpg", "b/[c].png", "b/d e.png"}
+    assert len(done.out.splitlines()) == 3
+
+
+def test_one_bad_picture_does_not_stop_the_rest(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    first, last = draw("a.png"), draw("z.png")
+    (tmp_path / "m.png").write_bytes(b"")
+    (tmp_path / "n.png").write_text("no picture")
+    done = tadsr("upscale", tmp_path, "-o", tmp_path / "out", "--bundle", toy_bundle)
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        f"error: {tmp_path / 'm.png'}: is empty (0 bytes); get the file again",
+        f"error: {tmp_path / 'n.png'}: is not a picture of a known format; convert it to PNG or JPEG",
+        "2 of 4 pictures failed, the others are done",
+    ]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {first.name, last.name}
+
+
+def test_a_failing_network_is_told_with_the_pictures_name(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
+    broken = write_toy_bundle(tmp_path / "nan.tadsr", gain=float("nan"))
+    photo = draw("photo.png")
+    done = tadsr("upscale", photo, "--bundle", broken)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {photo}: ")
+    assert "gave NaN or infinite values" in done.err
+    assert not (tmp_path / "photo_x4.png").exists()
+
+
+def test_overwrite_replaces_even_the_input(tadsr: Tadsr, draw: Draw, toy_bundle: Path) -> None:
+    photo = draw("photo.png")
+    assert tadsr("upscale", photo, "-o", photo, "--overwrite", "--bundle", toy_bundle).code == 0
+    with Image.open(photo) as saved:
+        assert saved.size == (48, 36)
+
+
+def test_the_suffix_that_cannot_hold_the_picture_is_a_failure(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (1, 2, 3, 100)).save(tmp_path / "clear.png")
+    done = tadsr("upscale", tmp_path / "clear.png", "-o", tmp_path / "clear.jpg", "--bundle", toy_bundle)
+    assert done.code == 2
+    assert "JPEG cannot hold transparency; save as .png" in done.err
+    assert not (tmp_path / "clear.jpg").exists()
+
+
+def test_the_shipped_bundle(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
+    done = tadsr("upscale", draw("photo.png", (40, 30)))
+    assert (done.code, done.err) == (0, "")
+    with Image.open(tmp_path / "photo_x4.png") as saved:
+        assert saved.size == (160, 120)
+
+
+INTERRUPTED = """
+import os, signal
+from apps import upscaling
+from apps.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+upscaling.save_picture = lambda picture, path: os.kill(os.getpid(), signal.SIGINT)
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c(draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    photo = draw("photo.png")
+    command = [sys.executable, "-c", INTERRUPTED, "upscale", str(photo), "--bundle", str(toy_bundle)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert [*tmp_path.iterdir()] == [photo]
+
+
+def read_all(terminal: int) -> str:
+    """What is written to a pseudo-terminal until its last writer is gone, which Linux tells by an error."""
+    seen = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 2**16):
+            seen += part
+    os.close(terminal)
+    return seen.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_bars_go_to_the_terminal_and_results_to_the_pipe(draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    import pty
+
+    draw("photos/[a].png", (80, 80))
+    draw("photos/b.png")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "apps.cli", "upscale", str(tmp_path / "photos"), "-o", str(tmp_path / "out")]
+    command += ["--tile", "32", "--bundle", str(toy_bundle)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True) as running:
+        os.close(theirs)
+        seen = read_all(ours)
+        out, _ = running.communicate()
+    assert running.returncode == 0
+    assert out.splitlines() == [f"{tmp_path}/out/[a].png (320x320)", f"{tmp_path}/out/b.png (48x36)"]
+    for text in ("all pictures", "2/2", "[a].png", "tiles"):
+        assert text in seen

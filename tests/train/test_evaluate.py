@@ -1,0 +1,116 @@
+"""The evaluation command over every kind of model, on pictures that the test draws."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import AUTOENCODER, TEACHER
+from train import evaluate
+from train.checkpoints import describe, save_network
+from train.diffusion import ScheduleConfig
+from train.drawn import draw
+from train.errors import TrainError
+from train.networks.autoencoder import Autoencoder
+from train.networks.unet import UNet
+from train.publish import publish
+from train.restorers import SamplingOptions, open_restorer
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for side in ("HR", "LR"):
+        (folder / side).mkdir()
+    for i in range(2):
+        hr = Image.fromarray(draw(np.random.default_rng(i), 128))
+        hr.save(folder / "HR" / f"{i}.png")
+        hr.resize((32, 32), Image.Resampling.BICUBIC).save(folder / "LR" / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("networks")
+    torch.manual_seed(0)
+    autoencoder, teacher = Autoencoder(AUTOENCODER), UNet(TEACHER, 3)
+    torch.nn.init.normal_(teacher.conv_out.weight, std=0.05)
+    sampling = {"diffusion": asdict(ScheduleConfig(steps=4, min_noise=0.2)), "sampling_steps": 4}
+    save_network(folder / "autoencoder.safetensors", autoencoder.state_dict(), describe(autoencoder))
+    save_network(folder / "teacher.safetensors", teacher.state_dict(), describe(teacher, **sampling))
+    return folder
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "train.evaluate", *map(str, arguments)]
+    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+
+
+def test_command_scores_every_kind_of_model(data: Path, networks: Path, toy_bundle: Path, tmp_path: Path) -> None:
+    models = [networks / "autoencoder.safetensors", networks / "teacher.safetensors", toy_bundle]
+    done = run(data, *models, "--json", "--save", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert list(rows) == ["bicubic", *(model.name for model in models), "HR"]
+    assert rows["HR"]["mean"]["ssim_y"] == 1
+    assert all(row["pictures"].keys() == {"0.png", "1.png"} for row in rows.values())
+    assert Image.open(tmp_path / "teacher" / "1.png").size == (128, 128)
+
+
+def test_more_steps_are_another_picture_and_a_seed_repeats_it(networks: Path) -> None:
+    lr = np.random.default_rng(0).integers(0, 256, (10, 7, 3), dtype=np.uint8)
+    results = [
+        open_restorer(networks / "teacher.safetensors", SamplingOptions(steps=steps, seed=seed))(lr, None)
+        for steps, seed in ((1, 0), (2, 0), (None, 0), (4, 0), (4, 1))
+    ]
+    assert {result.shape for result in results} == {(40, 28, 3)}
+    assert np.array_equal(results[2], results[3])
+    distinct = {result.tobytes() for result in results}
+    assert len(distinct) == 4
+
+
+def test_impossible_steps_and_strange_files_are_one_line_errors(networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="ask 2 to 4"):
+        open_restorer(networks / "teacher.safetensors", SamplingOptions(steps=9))
+    with pytest.raises(TrainError, match=r"\.tadsr, \.pt2, \.safetensors"):
+        open_restorer(tmp_path / "model.pth", SamplingOptions())
+
+
+def test_missing_autoencoder_is_said(networks: Path, tmp_path: Path) -> None:
+    alone = publish(networks / "teacher.safetensors", tmp_path)
+    with pytest.raises(TrainError, match=r"autoencoder\.safetensors: no such file"):
+        open_restorer(alone, SamplingOptions())
+    open_restorer(alone, SamplingOptions(autoencoder=networks / "autoencoder.safetensors"))
+
+
+def test_published_networks_are_half_the_size(networks: Path, tmp_path: Path) -> None:
+    before = (networks / "teacher.safetensors").stat().st_size
+    assert publish(networks / "teacher.safetensors", tmp_path).stat().st_size < 0.7 * before
+
+
+def test_pairs_must_fit(data: Path, tmp_path: Path) -> None:
+    for side, size in (("HR", 100), ("LR", 32)):
+        (tmp_path / side).mkdir()
+        Image.new("RGB", (size, size)).save(tmp_path / side / "a.png")
+    with pytest.raises(TrainError, match="not 4 times its LR picture"):
+        evaluate.find_pairs(tmp_path)
+    (tmp_path / "HR" / "a.png").unlink()
+    with pytest.raises(TrainError, match="needs one of the same name"):
+        evaluate.find_pairs(tmp_path)
+
+
+def test_a_plain_folder_has_no_references(data: Path) -> None:
+    assert [hr for _, _, hr in evaluate.find_pairs(data / "LR")] == [None, None]
+
+
+def test_user_mistakes_exit_with_code_2(tmp_path: Path, toy_bundle: Path) -> None:
+    done = run(tmp_path / "missing", toy_bundle)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "missing" in done.stderr

@@ -1,0 +1,84 @@
+"""Official ResShift, SinSR and VQ-GAN checkpoints (``.pth``), read without running anything that lies in them."""
+
+import logging
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from train.errors import TrainError
+
+PREFIXES = ("module.", "_orig_mod.")
+"""What DistributedDataParallel and torch.compile put before every name."""
+DERIVED = ("attn_mask", "relative_position_index")
+"""Last parts of the names of buffers that follow from the network's sizes; those of a file are not looked at."""
+NAMED = 3
+"""How many names an error gives of each kind."""
+
+log = logging.getLogger(__name__)
+
+
+def read_official(path: Path) -> dict[str, Tensor]:
+    """The weights of a file: a bare state_dict or {"state_dict": ...}, names without ``PREFIXES``.
+
+    Raises ``TrainError`` where the file is missing, damaged, holds code, or holds no weights.
+    """
+    if not path.is_file():
+        raise TrainError(f"{path}: no such file; give the path of an official .pth checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainError(
+            f"{path}: not a checkpoint of plain tensors ({reason[:150]}); nothing in it was run: download it again"
+        ) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise TrainError(f"{path}: holds a {type(content).__name__}, not a state_dict")
+    weights = {_bare(str(name)): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not weights:
+        raise TrainError(f"{path}: holds no weights, only {', '.join(map(str, list(content)[:NAMED])) or 'nothing'}")
+    return weights
+
+
+def load_official(network: nn.Module, path: Path) -> None:
+    """Fill ``network`` with the weights of an official checkpoint.
+
+    Weights that the network does not have are logged and ignored, as the official loader does; so are ``DERIVED``
+    buffers, silently. Raises ``TrainError`` as ``read_official``, and where a weight is missing or misshapen.
+    """
+    found = {name: value for name, value in read_official(path).items() if not _derived(name)}
+    wanted = {name: value for name, value in network.state_dict().items() if not _derived(name)}
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    misshapen = [
+        f"{name} is {list(found[name].shape)}, not {list(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    if missing or misshapen:
+        kinds = {"missing": missing, "misshapen": misshapen, "extra": extra}
+        faults = ", ".join(_some(kind, names) for kind, names in kinds.items() if names)
+        raise TrainError(f"{path}: does not fit {type(network).__name__}: {faults}; choose the preset of this checkpoint")
+    if extra:
+        log.warning("%s: ignored what the network does not have: %s", path, _some("extra", extra))
+    network.load_state_dict({name: found[name] for name in wanted}, strict=False)
+
+
+def _bare(name: str) -> str:
+    for prefix in PREFIXES:
+        if name.startswith(prefix):
+            return _bare(name.removeprefix(prefix))
+    return name
+
+
+def _derived(name: str) -> bool:
+    return name.rpartition(".")[2] in DERIVED
+
+
+def _some(kind: str, names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:NAMED])
+    return f"{len(names)} {kind} ({shown}{', ...' if len(names) > NAMED else ''})"

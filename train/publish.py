@@ -1,0 +1,29 @@
+"""``python -m train.publish``: copy networks out of a run as fp16, for committing or sharing."""
+
+import argparse
+from pathlib import Path
+
+from runtime import commands
+from train.checkpoints import BUILDERS, load_network, network_kind, save_network
+
+
+def publish(source: Path, folder: Path) -> Path:
+    """Store one network of a run as fp16 under the same name. Raises ``TrainError`` where it is not a network."""
+    network, description = load_network(source, network_kind(source, tuple(BUILDERS)))
+    target = folder / source.name
+    save_network(target, network.state_dict(), description, half=True)
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.publish", description="Copy networks out of runs as fp16.")
+    parser.add_argument("networks", type=Path, nargs="+", help="weights that trainers wrote (.safetensors)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write to")
+    arguments = parser.parse_args()
+    for source in arguments.networks:
+        target = publish(source, arguments.output)
+        commands.say(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    commands.run(main)

@@ -1,0 +1,46 @@
+"""RS-fill: weights that anyone can make again from a seed, for comparing implementations without exchanging files."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def rs_fill(shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]:
+    """Float32 weights of the given names and shapes.
+
+    One ``numpy.random.RandomState(seed)``, whose stream NumPy keeps for ever, is drawn from in the plain string order
+    of the names. Matrices and kernels get x / sqrt(fan-in), gains 1 + 0.1 x, biases 0.1 x, tables of relative position
+    biases 0.5 x, codebooks x; x is standard normal in float64.
+    """
+    stream = np.random.RandomState(seed)  # noqa: NPY002 - the recipe names this generator
+    weights = {}
+    for name in sorted(shapes):
+        shape = tuple(shapes[name])
+        x = stream.standard_normal(math.prod(shape)).reshape(shape)
+        if name.endswith("relative_position_bias_table"):
+            x = 0.5 * x
+        elif len(shape) >= 2 and not name.endswith("quantize.embedding.weight"):
+            x = x / math.sqrt(math.prod(shape[1:]))
+        elif len(shape) < 2:
+            x = 1 + 0.1 * x if name.endswith(".weight") else 0.1 * x
+        weights[name] = torch.from_numpy(x.astype(np.float32))
+    return weights
+
+
+def filled(network: nn.Module, seed: int, rounded: bool) -> dict[str, Tensor]:
+    """``rs_fill`` for the parameters of a network (on any device); ``rounded`` to float16, but stored as float32."""
+    weights = rs_fill({name: tuple(value.shape) for name, value in network.named_parameters()}, seed)
+    return {name: value.half().float() if rounded else value for name, value in weights.items()}
+
+
+def sha256(weights: Mapping[str, Tensor]) -> str:
+    """Hash over the names in plain string order, each as UTF-8 followed by its little-endian float32 numbers."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(weights[name].detach().cpu().numpy(), dtype="<f4").tobytes())
+    return digest.hexdigest()
