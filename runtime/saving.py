@@ -1,7 +1,6 @@
 """Pictures out: the format by suffix, complete or not at all."""
 
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from .atomic import replacing
 from .errors import PictureError
 
 
@@ -77,18 +77,12 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
         options["exif"] = picture.info["exif"]
     same_colours = fitted is picture or _COLOUR.get(fitted.mode) == _COLOUR.get(picture.mode)
     options["icc_profile"] = picture.info.get("icc_profile") if same_colours else None
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
-            fitted.save(file, form.name, **options)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(path) as draft:
+            fitted.save(draft, form.name, **options)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{path}: cannot be written ({reason}); nothing was saved") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:

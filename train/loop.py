@@ -75,21 +75,11 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
     Resumes the run found in ``settings.out``. Raises ``TrainError`` where that run has other settings, where a loss
     is not finite, or where a file cannot be written.
     """
-    out = settings.out
     _check_same_run(settings)
-    fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
-    torch.manual_seed(settings.seed)
-    average = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=False)
-    average.to(fabric.device)
-    optimiser = torch.optim.AdamW(task.network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-    start = _resume(out / CHECKPOINT, task.network, average, optimiser)
-    bare, plain_optimiser = channels_last(task.network), optimiser
-    task.network, optimiser = fabric.setup(bare, optimiser)
-    task.to(fabric.device)
-
+    out, state = settings.out, _State(task, settings)
+    start = state.resume()
     photos = find_photos(settings.photos, settings.licences)
-    degradation = settings.degradation if degraded else None
-    dataset = CropDataset(photos, settings.data, degradation, settings.seed, SCALE)
+    dataset = CropDataset(photos, settings.data, settings.degradation if degraded else None, settings.seed, SCALE)
     batches = loader(dataset, settings.batch, start, settings.steps - start, settings.workers)
     out.mkdir(parents=True, exist_ok=True)
     (out / SETTINGS).write_text(yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8")
@@ -97,52 +87,86 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
     if start:
         _log.info("%s: goes on from step %d of %d in %s", task.name, start, settings.steps, out)
 
-    def save(step: int) -> None:
-        tensors = _prefixed("network", bare.state_dict()) | _prefixed("average", average.state_dict())
-        tensors |= _prefixed("optimiser", optimiser_tensors(plain_optimiser))
+    deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
+    with (
+        Steps(task.name, settings.steps, start) as progress,
+        SummaryWriter(str(out / "tensorboard"), purge_step=start) as board,
+        (out / LOSSES).open("a", encoding="utf-8") as losses,
+    ):
+        for step, batch in enumerate(state.fabric.setup_dataloaders(batches, use_distributed_sampler=False), start):
+            measures = state.step(step, batch)
+            done = step + 1
+            last = done == settings.steps or time.monotonic() > deadline
+            if done % settings.log_every == 0 or last:
+                values = {name: value.item() for name, value in measures.items()}
+                losses.write(json.dumps({"step": step, **values}) + "\n")
+                losses.flush()
+                for name, value in values.items():
+                    board.add_scalar(name, value, step)
+                progress.show(done, values)
+            if done % settings.picture_every == 0:
+                _write_pictures(board, task, state.average.module, batch, step)
+            if done % settings.save_every == 0 or last:
+                state.save(done)
+            if last:
+                break
+    return state.average.module.eval()
+
+
+class _State:
+    """Everything that a step changes: network, its average, optimiser; on the device, and on disk."""
+
+    def __init__(self, task: Task, settings: TrainingSettings) -> None:
+        self.task, self.settings = task, settings
+        self.fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
+        self.network = channels_last(task.network, self.fabric.device)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=False)
+        parameters = self.network.parameters()
+        self.optimiser = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+        task.network, self.wrapped_optimiser = self.fabric.setup(self.network, self.optimiser)
+        task.to(self.fabric.device)
+
+    def step(self, step: int, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """One optimiser step -> the loss terms, and the gradient's norm before clipping."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.lr * learning_rate_factor(step, self.settings)
+        with self.fabric.autocast():
+            terms = self.task.losses(batch, _generator(self.settings.seed, step, self.fabric.device))
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            _raise_not_finite(self.task.name, step, terms, self.settings.out)
+        self.wrapped_optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        norm = self.fabric.clip_gradients(self.task.network, self.wrapped_optimiser, max_norm=self.settings.clip)
+        assert norm is not None
+        self.wrapped_optimiser.step()
+        self.average.update_parameters(self.network)
+        return terms | {"gradient_norm": norm}
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint, and the averaged weights as the files that other stages read."""
+        out = self.settings.out
+        tensors = _prefixed("network", self.network.state_dict()) | _prefixed("average", self.average.state_dict())
+        tensors |= _prefixed("optimiser", optimiser_tensors(self.optimiser))
         save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
-        for name, network in task.exports(average.module).items():
-            description = describe(network, steps=step, **task.description())
+        for name, network in self.task.exports(self.average.module).items():
+            description = describe(network, steps=step, **self.task.description())
             save_network(out / f"{name}.safetensors", network.state_dict(), description)
 
-    deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
-    board = SummaryWriter(str(out / "tensorboard"), purge_step=start)
-    step = start
-    with Steps(task.name, settings.steps, start) as progress, (out / LOSSES).open("a", encoding="utf-8") as losses:
-        try:
-            for step, batch in enumerate(fabric.setup_dataloaders(batches, use_distributed_sampler=False), start=start):
-                for group in optimiser.param_groups:
-                    group["lr"] = settings.lr * learning_rate_factor(step, settings)
-                with fabric.autocast():
-                    terms = task.losses(batch, _generator(settings.seed, step, fabric.device))
-                total = torch.stack(list(terms.values())).sum()
-                if not torch.isfinite(total):
-                    _raise_not_finite(task.name, step, terms, out)
-                optimiser.zero_grad(set_to_none=True)
-                fabric.backward(total)
-                norm = fabric.clip_gradients(task.network, optimiser, max_norm=settings.clip)
-                optimiser.step()
-                average.update_parameters(bare)
-                done = step + 1
-                if done % settings.log_every == 0 or done == settings.steps:
-                    values = {name: term.item() for name, term in terms.items()}
-                    losses.write(json.dumps({"step": step, **values}) + "\n")
-                    losses.flush()
-                    for name, value in (values | {"gradient_norm": float(norm or 0), "lr": group["lr"]}).items():
-                        board.add_scalar(name, value, step)
-                    progress.show(done, values)
-                if done % settings.picture_every == 0:
-                    _write_pictures(board, task, average.module, batch, step)
-                step = done
-                if done % settings.save_every == 0 and done < settings.steps:
-                    save(done)
-                if time.monotonic() > deadline:
-                    break
-        finally:
-            board.close()
-    if step > start:
-        save(step)
-    return average.module.eval()
+    def resume(self) -> int:
+        """Put back what the checkpoint holds -> the number of steps done (0 without a checkpoint)."""
+        path = self.settings.out / CHECKPOINT
+        if not path.exists():
+            return 0
+        tensors, metadata = load_tensors(path)
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            part, _, key = name.partition(".")
+            parts[part][key] = value
+        self.network.load_state_dict(parts["network"])
+        self.average.load_state_dict(parts["average"])
+        load_optimiser_tensors(self.optimiser, parts["optimiser"])
+        return int(metadata["step"])
 
 
 def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
@@ -155,21 +179,6 @@ def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
 def _generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     state = SeedSequence([seed, step]).generate_state(1, "uint64")[0]
     return torch.Generator(device).manual_seed(int(state) % 2**63)
-
-
-def _resume(path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    """Put back what the checkpoint holds -> the number of steps done (0 without a checkpoint)."""
-    if not path.exists():
-        return 0
-    tensors, metadata = load_tensors(path)
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}}
-    for name, value in tensors.items():
-        part, _, key = name.partition(".")
-        parts[part][key] = value
-    network.load_state_dict(parts["network"])
-    average.load_state_dict(parts["average"])
-    load_optimiser_tensors(optimiser, parts["optimiser"])
-    return int(metadata["step"])
 
 
 def _check_same_run(settings: TrainingSettings) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from runtime import niqe
+from runtime.atomic import replacing
 from runtime.errors import TadsrError
 from runtime.metrics import luma
 from train.errors import TrainError
@@ -56,8 +57,7 @@ def fit(photos: Iterable[Path]) -> Fit:
 
 def save(fitted: Fit, path: Path, command: str) -> None:
     """Writes `mean`, `covariance`, `photos` (names), `patches` and `command` as one .npz."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(
             file,
             mean=fitted.gaussian.mean,
@@ -66,7 +66,6 @@ def save(fitted: Fit, path: Path, command: str) -> None:
             patches=np.array(fitted.patches),
             command=np.array(command),
         )
-    part.replace(path)
 
 
 def main(argv: list[str] | None = None) -> int:

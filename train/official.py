@@ -62,7 +62,7 @@ def load_official(network: nn.Module, path: Path) -> None:
     if missing or misshapen:
         kinds = {"missing": missing, "misshapen": misshapen, "extra": extra}
         faults = ", ".join(_some(kind, names) for kind, names in kinds.items() if names)
-        raise TrainError(f"{path}: does not fit {type(network).__name__}: {faults}; choose the preset of this checkpoint")
+        raise TrainError(f"{path}: does not fit {type(network).__name__}: {faults}; choose another preset")
     if extra:
         log.warning("%s: ignored what the network does not have: %s", path, _some("extra", extra))
     network.load_state_dict({name: found[name] for name in wanted}, strict=False)

@@ -22,7 +22,7 @@ def render(line: Line) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m train.parity",
-        description="Compare networks, samplers, losses, degradation and tiling with stored numbers of the official code.",
+        description="Compare networks, samplers, losses, degradation and tiling with numbers of the official code.",
         epilog="exit code: 0 all within tolerance, 1 some are not, 2 the folder cannot be read",
     )
     parser.add_argument("--golden", type=Path, required=True, metavar="DIR", help="a folder with meta.json and goldens")

@@ -16,7 +16,7 @@ def rs_fill(shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]
     of the names. Matrices and kernels get x / sqrt(fan-in), gains 1 + 0.1 x, biases 0.1 x, tables of relative position
     biases 0.5 x, codebooks x; x is standard normal in float64.
     """
-    stream = np.random.RandomState(seed)  # noqa: NPY002 - the recipe names this generator
+    stream = np.random.RandomState(seed)
     weights = {}
     for name in sorted(shapes):
         shape = tuple(shapes[name])

@@ -18,7 +18,7 @@ MASKED = -100.0
 
 
 def relative_position_index(window: int) -> Tensor:
-    """Row (dy + window - 1)(2 window - 1) + (dx + window - 1) of the bias table for every pair of tokens: int64 [N, N]."""
+    """Row (dy + window - 1) (2 window - 1) + dx + window - 1 of the bias table per pair of tokens: int64 [N, N]."""
     position = torch.arange(window * window)
     y, x = position // window, position % window
     dy, dx = (axis[:, None] - axis[None, :] + window - 1 for axis in (y, x))

@@ -83,7 +83,7 @@ class SwinUNetConfig:
 
 
 def timestep_embedding(t: Tensor, features: int) -> Tensor:
-    """ADM's sinusoids of the integer index t [N], in float32: [cos, sin] of t exp(-ln(10000) i / half) -> [N, features]."""
+    """ADM's float32 sinusoids of the index t [N]: [cos, sin] of t exp(-ln(10000) i / half) -> [N, features]."""
     half = features // 2
     frequencies = torch.exp(-math.log(10_000) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
     angles = t[:, None].float() * frequencies
@@ -131,7 +131,7 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-class TimedSequential(nn.Sequential):
+class TimedLayers(nn.ModuleList):
     """Layers in a row, of which the residual blocks are told the time."""
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
@@ -166,17 +166,17 @@ class SwinUNet(nn.Module):
             nn.Linear(config.model_channels, time_features), nn.SiLU(), nn.Linear(time_features, time_features)
         )
         self.feature_extractor, lq_channels = _lq_extractor(config)
-        self.input_blocks = nn.ModuleList([TimedSequential(conv3x3(config.in_channels + lq_channels, widths[0]))])
+        self.input_blocks = nn.ModuleList([TimedLayers([conv3x3(config.in_channels + lq_channels, widths[0])])])
         skips = [widths[0]]
         for level, width in enumerate(widths):
             for block in range(config.res_blocks[level]):
-                self.input_blocks.append(TimedSequential(res_block(skips[-1], width), *attended(level, block)))
+                self.input_blocks.append(TimedLayers([res_block(skips[-1], width), *attended(level, block)]))
                 skips.append(width)
             if level < levels - 1:
-                self.input_blocks.append(TimedSequential(Downsample(width, width)))
+                self.input_blocks.append(TimedLayers([Downsample(width, width)]))
                 skips.append(width)
         lowest = widths[-1]
-        self.middle_block = TimedSequential(res_block(lowest, lowest), stage(levels - 1), res_block(lowest, lowest))
+        self.middle_block = TimedLayers([res_block(lowest, lowest), stage(levels - 1), res_block(lowest, lowest)])
         self.output_blocks = nn.ModuleList()
         channels = lowest
         for level, width in reversed(list(enumerate(widths))):
@@ -184,7 +184,7 @@ class SwinUNet(nn.Module):
                 layers = [res_block(channels + skips.pop(), width), *attended(level, block)]
                 if level and block == config.res_blocks[level]:
                     layers.append(Upsample(width))
-                self.output_blocks.append(TimedSequential(*layers))
+                self.output_blocks.append(TimedLayers(layers))
                 channels = width
         self.out = nn.Sequential(GroupNorm(channels, EPS), nn.SiLU(), _zeroed(conv3x3(channels, config.out_channels)))
 
@@ -223,7 +223,7 @@ class SwinUNet(nn.Module):
 
     def _time(self, t: Tensor) -> Tensor:
         sinusoids = timestep_embedding(t, self.config.model_channels)
-        return self.time_embed(sinusoids.to(self.time_embed[0].weight.dtype))
+        return self.time_embed(sinusoids.to(next(self.time_embed.parameters()).dtype))
 
     def _encode(self, z_t: Tensor, time: Tensor, lq: Tensor, mask: Tensor | None) -> list[Tensor]:
         height, width = z_t.shape[2:]

@@ -1,4 +1,4 @@
-"""SinSR's distillation (Wang et al., CVPR 2024, arXiv 2311.14760): one step there, one step back, and the ground truth."""
+"""SinSR's distillation (Wang et al., CVPR 2024, arXiv 2311.14760): one step there, one back, and the ground truth."""
 
 from typing import NamedTuple
 
@@ -12,18 +12,18 @@ from train.diffusion import Denoiser, Schedule
 class SinSRTerms(NamedTuple):
     """The three terms per sample [N], each of weight 1 in SinSR, and the student's one-step result."""
 
-    mse: Tensor
+    distillation: Tensor
     """One step from z_T against the teacher's multi-step sample."""
-    mse_xT: Tensor
-    """The inverse: the same network, told t = 0, from the teacher's sample back to z_T."""
-    mse_gt: Tensor
-    """Consistency-preserving: ground truth, inverted without gradient, and brought back in one step."""
+    inverse: Tensor
+    """The same network, told t = 0, from the teacher's sample back to z_T."""
+    consistency: Tensor
+    """The ground truth, inverted without gradient, and brought back in one step."""
     z_0: Tensor
     """[N, C, h, w]."""
 
 
 def sinsr_terms(student: Denoiser, s: Schedule, z_T: Tensor, z_0_teacher: Tensor, z_0_gt: Tensor) -> SinSRTerms:
-    """SinSR Eq. 8 to 10 on latents [N, C, h, w]; every input is scaled with the divisor of t = T-1, as its code does."""
+    """SinSR's losses on latents [N, C, h, w]; every input is scaled with the divisor of t = T-1, as its code does."""
     first = torch.zeros(len(z_T), dtype=torch.long, device=z_T.device)
     last = torch.full_like(first, s.steps - 1)
 
@@ -36,9 +36,7 @@ def sinsr_terms(student: Denoiser, s: Schedule, z_T: Tensor, z_0_teacher: Tensor
     z_0 = restore(z_T)
     with torch.no_grad():
         z_T_gt = invert(z_0_gt)
-    return SinSRTerms(
-        _mean(z_0_teacher - z_0), _mean(z_T - invert(z_0_teacher)), _mean(z_0_gt - restore(z_T_gt)), z_0
-    )
+    return SinSRTerms(_mean(z_0_teacher - z_0), _mean(z_T - invert(z_0_teacher)), _mean(z_0_gt - restore(z_T_gt)), z_0)
 
 
 def _mean(difference: Tensor) -> Tensor:

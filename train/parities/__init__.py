@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 
 from train.errors import TrainError
 from train.parities import degradation, diffusion, networks, objectives, tiling
-from train.parities.folder import GoldenFolder, Stored
 from train.parities.findings import Finding
+from train.parities.folder import GoldenFolder, Stored
 
 Check = Callable[[GoldenFolder, str, Stored], Iterator[Finding]]
 """(folder, what the pattern's group matched, the file's arrays) -> findings."""

@@ -1,6 +1,7 @@
 """How far two results are apart, and how far they may be."""
 
 import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,15 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Touch = Callable[[Tensor], Tensor]
+Array = Tensor | NDArray[np.generic]
+
 EXACT = 0.0
 FLOAT64 = 1e-12
 """The same few float64 operations in another order."""
 FLOAT32 = 1e-6
-"""The same few float32 operations in another order, on numbers around 1."""
+"""The same few float32 operations in another order."""
+INPUT_NOISE = 1e-6
+"""Noise of a network's input whose effect is about that of float32's rounding inside."""
 ONE_CALL = 2e-5
-"""One call of a network: float noise between machines is 5e-6, a wrong epsilon in the group norms 4e-5."""
-TRAJECTORY = 1e-3
-"""Several calls in a row: random weights amplify the noise."""
+"""One call of a network: well above its noise, and below the 4e-5 that a wrong epsilon in the group norms makes."""
+DECODED = 5e-5
+"""One call of a decoder: its noise is 1.4e-5, a wrong epsilon makes 2e-4."""
+SAFETY = 4
+"""How many times the effect of such noise is granted where it is measured."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +50,56 @@ class Finding:
         return cls("cannot be checked", math.inf, EXACT, reason[:300])
 
     @classmethod
-    def unchecked(cls, names: str) -> Self:
+    def unchecked(cls, what: str) -> Self:
         """Arrays that no check looks at, which is no failure."""
-        return cls(names, EXACT, EXACT, "no check for this")
+        return cls(what, EXACT, EXACT, "no check for this")
 
 
-def compare(what: str, ours: Tensor | NDArray[np.generic], stored: Tensor | NDArray[np.generic], tolerance: float) -> Finding:
-    """The largest absolute difference; ``tolerance`` is for numbers around 1, and grows with the stored ones' deviation."""
+def rms(x: Array) -> float:
+    """Root mean square."""
+    return float(torch.as_tensor(x).double().square().mean().sqrt())
+
+
+def difference(what: str, ours: Array, stored: Array, tolerance: float) -> Finding:
+    """The largest absolute difference of two arrays, against an absolute tolerance."""
     a, b = (torch.as_tensor(x).detach().double() for x in (ours, stored))
     if a.shape != b.shape:
         return Finding(what, math.inf, tolerance, f"shape {list(a.shape)}, stored {list(b.shape)}")
-    return Finding(what, float((a - b).abs().max()), tolerance * max(1.0, float(b.std(correction=0))))
+    return Finding(what, float((a - b).abs().max()), tolerance)
 
 
-def mismatches(what: str, ours: object, stored: object) -> Finding:
+def compare(what: str, ours: Array, stored: Array, tolerance: float) -> Finding:
+    """The same; ``tolerance`` is for numbers around 1, and grows with the root mean square of larger ones."""
+    return difference(what, ours, stored, tolerance * max(1.0, rms(stored)))
+
+
+def mismatch(what: str, ours: object, stored: object) -> Finding:
     """0 where the two are equal, else 1."""
     return Finding(what, float(ours != stored), EXACT)
+
+
+def with_sensitivity(run: Callable[[Touch], dict[str, Tensor]]) -> dict[str, tuple[Tensor, float]]:
+    """The results of ``run``, each with how far it may be off because the network magnifies float noise.
+
+    Random weights magnify it by any factor, most of all at small t and over many calls. So the factor is measured: in a
+    second run, what goes through the ``Touch`` that ``run`` is given comes out with noise.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def disturb(x: Tensor) -> Tensor:
+        return x + INPUT_NOISE * torch.randn(x.shape, generator=generator)
+
+    results, moved = run(lambda x: x), run(disturb)
+    return {
+        name: (value.detach(), SAFETY * float((value - moved[name]).detach().abs().max()))
+        for name, value in results.items()
+    }
+
+
+def compare_all(ours: dict[str, tuple[Tensor, float]], stored: Mapping[str, Array], least: float) -> Iterator[Finding]:
+    """Results of ``with_sensitivity`` with the stored arrays of the same names.
+
+    ``least`` is the smallest tolerance, relative to the root mean square of an array.
+    """
+    for name, (value, tolerance) in ours.items():
+        yield difference(name, value, stored[name], max(tolerance, least * rms(stored[name])))

@@ -14,7 +14,6 @@ from train import diffusion
 from train.checkpoints import load_tensors
 from train.diffusion import Schedule, ScheduleConfig
 from train.errors import TrainError
-from train.networks.constructor import from_arguments
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
 from train.rs_fill import filled
@@ -114,8 +113,9 @@ class GoldenFolder:
 
     def weights_file(self, section: str) -> str | None:
         """Name of the file with a section's weights, if there is one."""
-        names = [name for name in self.names if name.endswith("_weights.safetensors")]
-        return next((name for name in names if self.section_of(name.removesuffix("_weights.safetensors")) == section), None)
+        suffix = "_weights.safetensors"
+        files = [name for name in self.names if name.endswith(suffix)]
+        return next((name for name in files if self.section_of(name.removesuffix(suffix)) == section), None)
 
     def recipe(self, section: str, network: nn.Module) -> dict[str, Tensor]:
         """A section's weights from its seed."""
@@ -142,8 +142,9 @@ class GoldenFolder:
 
     def distilled_diffusion(self) -> str:
         """The diffusion that SinSR's sampler and losses are for: the one with a trajectory of it, else the longest."""
-        names = [name for name in self.meta["diffusion"] if f"trajectory_sinsr_deterministic_{name}.safetensors" in self.names]
-        return max(names or self.meta["diffusion"], key=lambda name: int(self.meta["diffusion"][name]["steps"]))
+        known = self.meta["diffusion"]
+        sampled = [name for name in known if f"trajectory_sinsr_deterministic_{name}.safetensors" in self.names]
+        return max(sampled or known, key=lambda name: int(known[name]["steps"]))
 
     def _diffusion_settings(self, name: str) -> dict[str, Any]:
         settings: dict[str, Any] | None = self.meta.get("diffusion", {}).get(name)
@@ -151,7 +152,7 @@ class GoldenFolder:
             raise TrainError(f"meta.json describes no diffusion {name!r}")
         for key, value in ONLY.items():
             if settings.get(key, value) != value:
-                raise TrainError(f"meta.json: diffusion {name!r} has {key}={settings[key]!r}; only {value!r} is supported")
+                raise TrainError(f"meta.json: diffusion {name!r}: {key}={settings[key]!r}; only {value!r} is supported")
         return settings
 
     def _network(self, section: str) -> nn.Module:

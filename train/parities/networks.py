@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from train.networks.vq import VQAutoencoder
-from train.parities.findings import EXACT, FLOAT32, ONE_CALL, Finding, compare, mismatches
+from train.parities.findings import DECODED, EXACT, FLOAT32, ONE_CALL, Finding, compare, mismatch, rms
 from train.parities.folder import GoldenFolder, Stored
 from train.rs_fill import sha256
 
@@ -33,9 +33,9 @@ def check_weights(folder: GoldenFolder) -> Iterator[Finding]:
             if "seed" in described:
                 recipe = folder.recipe(section, network)
                 same = weights.keys() == recipe.keys() and all(torch.equal(weights[k], recipe[k]) for k in recipe)
-                yield mismatches(f"{section}: recipe = stored weights", same, True)
+                yield mismatch(f"{section}: recipe = stored weights", same, True)
         if "sha256" in described:
-            yield mismatches(f"{section}: sha256 of the weights", sha256(weights), described["sha256"])
+            yield mismatch(f"{section}: sha256 of the weights", sha256(weights), described["sha256"])
 
 
 def check_unet(folder: GoldenFolder, stem: str, stored: Stored) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def check_autoencoder(folder: GoldenFolder, stem: str, stored: Stored) -> Iterat
                 yield compare(f"z_quantised{suffix}", network.quantize(z), stored[f"z_quantised{suffix}"], FLOAT32)
             for name, quantise in (("dec", True), ("dec_no_quant", False)):
                 if name + suffix in stored:
-                    yield compare(name + suffix, network.decode(z, quantise), stored[name + suffix], ONE_CALL)
+                    yield compare(name + suffix, network.decode(z, quantise), stored[name + suffix], DECODED)
     margin = folder.meta.get("vq_margin_min")
     if margin is not None:
         yield Finding("codebook margin", abs(_margin(network, stored["z"]) - margin), 1e-5)
@@ -113,4 +113,4 @@ def _statistics(what: str, output: Tensor, stored: dict[str, object]) -> Finding
     ours = {"mean": x.mean(), "std": x.std(), "min": x.min(), "max": x.max(), "abs_sum": x.abs().sum()}
     scale = {"abs_sum": x.numel()}
     errors = [abs(float(value) - float(stored[key])) / scale.get(key, 1) for key, value in ours.items()]  # type: ignore[arg-type]
-    return Finding(what, max(errors), ONE_CALL * max(1.0, float(x.std())))
+    return Finding(what, max(errors), ONE_CALL * max(1.0, rms(x)))

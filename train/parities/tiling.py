@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from train.chop import chop, starts
-from train.parities.findings import FLOAT32, Finding, compare, mismatches
+from train.parities.findings import FLOAT32, Finding, compare, mismatch
 from train.parities.folder import GoldenFolder, Stored
 
 TILING = {"tile": 24, "stride": 16, "extra_bs": 2}
@@ -41,4 +41,4 @@ def check_starts(folder: GoldenFolder) -> Iterator[Finding]:
             continue
         height, width, tile, stride = map(int, match.groups())
         ours = {"h": list(starts(height, tile, stride)), "w": list(starts(width, tile, stride))}
-        yield mismatches(f"tile_starts {name}", ours, stored)
+        yield mismatch(f"tile_starts {name}", ours, stored)
