@@ -65,7 +65,7 @@ def tadsr(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Enlarge photos four times, in diffusion quality, on your own device."""
+    """Enlarge photos four times, on your own device."""
 
 
 @app.command()

@@ -12,7 +12,7 @@ from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
 from train.diffusion import Schedule
 from train.latents import Condition, bind, condition
-from train.losses import frequency_l1, l1, mse
+from train.losses import colour_shift, frequency_l1, l1, mse
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
@@ -38,6 +38,8 @@ class FoldSettings(TrainingSettings):
     """Weight of L1 between the decoded student and HQ."""
     frequency_weight: float = 0.5
     """Weight of the frequency loss between the decoded student and HQ."""
+    colour_weight: float = 0.5
+    """Weight of the colour shift between the decoded student and LQ: a restored photo keeps its colours."""
 
 
 class LRStudent(nn.Module):
@@ -86,6 +88,7 @@ class FinetuneTask:
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
+            "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

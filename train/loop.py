@@ -43,6 +43,7 @@ FREE_TO_CHANGE = frozenset({"out", "minutes", "device", "workers", "save_every",
 """Settings that may differ when a run is resumed; any other would make it another run."""
 
 _log = logging.getLogger(__name__)
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it set it to announce its precision
 
 
 class Task(Protocol):

@@ -23,6 +23,14 @@ def frequency_l1(x: Tensor, target: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).abs().mean()
 
 
+def colour_shift(x: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the channels' means over each picture; the two may differ in size.
+
+    What a picture's colours are, the LQ picture knows best: its noise and blur average out. x [N, C, H, W].
+    """
+    return (x.mean((2, 3)) - target.mean((2, 3))).abs().mean()
+
+
 def vanilla_distillation(student_z_0: Tensor, teacher_z_0: Tensor) -> Tensor:
     """TAD-SR Eq. 6: the squared distance between one student step and the teacher's multi-step sample, same z_T."""
     return mse(student_z_0, teacher_z_0)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_parsing_settings
 
 from train.data import CropSettings
 from train.degradation import DegradationSettings
@@ -21,6 +21,8 @@ from train.photos import Licences
 
 PRESETS = Path(__file__).parent / "configs"
 SCALE = 4
+
+set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the docstrings under the fields are the help texts
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,6 @@ class TrainingSettings:
     """Folder of sharp photos (searched deeply), or a .txt file with a path per line."""
     licences: Licences = "all"
     """"free" keeps only the photos that a MANIFEST.csv beside them shows as freely licensed."""
-    model: Model = field(default_factory=Model)
-    """Networks and diffusion."""
-    data: CropSettings = field(default_factory=CropSettings)
-    """Crops and augmentations."""
-    degradation: DegradationSettings = field(default_factory=DegradationSettings)
-    """How low-resolution pictures are made from crops."""
     steps: int = 10_000
     """Optimiser steps of the whole run; the learning rate's schedule spans them."""
     minutes: float | None = None
@@ -87,6 +83,12 @@ class TrainingSettings:
     """Steps between entries of losses.jsonl and TensorBoard."""
     picture_every: int = 1000
     """Steps between sample pictures in TensorBoard."""
+    model: Model = field(default_factory=Model)
+    """Networks and diffusion."""
+    data: CropSettings = field(default_factory=CropSettings)
+    """Crops and augmentations."""
+    degradation: DegradationSettings = field(default_factory=DegradationSettings)
+    """How low-resolution pictures are made from crops."""
 
 
 T = TypeVar("T", bound=TrainingSettings)
@@ -99,7 +101,9 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     there or holds an unknown key.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = ArgumentParser(prog=f"python -m {stage}", description=description)
+    parser = _Parser(
+        prog=f"python -m {stage}", description=description, usage="%(prog)s --photos DIR --out DIR [options]"
+    )
     parser.add_argument("--preset", default="mobile", help="name of a preset, or the path of a YAML file of that shape")
     parser.add_class_arguments(settings, None)
     chosen = argparse.ArgumentParser(add_help=False)
@@ -114,6 +118,13 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
             ) from error
     values = parser.instantiate(parser.parse_args(argv))
     return settings(**{field.name: values[field.name] for field in fields(settings)})
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """One line, where the library would list every option first."""
+        sys.stderr.write(f"error: {' '.join(message.split())}; see `{self.prog} --help`\n")
+        sys.exit(2)
 
 
 def preset_defaults(preset: str, stage: str) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from train.chop import chop, starts
 
 @pytest.mark.parametrize(
     ("length", "tile", "stride", "expected"),
-    [(64, 64, 48, (0,)), (65, 64, 48, (0, 1)), (130, 64, 48, (0, 48, 66)), (90, 32, 24, (0, 24, 48, 58)), (9, 64, 48, (0,))],
+    [
+        (64, 64, 48, (0,)),
+        (65, 64, 48, (0, 1)),
+        (130, 64, 48, (0, 48, 66)),
+        (90, 32, 24, (0, 24, 48, 58)),
+        (9, 64, 48, (0,)),
+    ],
 )
 def test_starts(length: int, tile: int, stride: int, expected: tuple[int, ...]) -> None:
     assert starts(length, tile, stride) == expected

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from train.losses import frequency_l1, l1, mse, vanilla_distillation
+from train.losses import colour_shift, frequency_l1, l1, mse, vanilla_distillation
 
 
 def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:
@@ -19,6 +19,14 @@ def test_frequency_loss_is_l1_of_the_spectrum() -> None:
     np.testing.assert_allclose(frequency_l1(x, y).item(), expected, rtol=1e-5)
 
 
+def test_colour_shift_sees_a_cast_and_nothing_else() -> None:
+    lq = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    sr = torch.nn.functional.interpolate(lq, scale_factor=4)
+    assert colour_shift(sr, lq).item() < 1e-12
+    cast = torch.tensor([0.1, 0.0, -0.2]).double()[:, None, None]
+    np.testing.assert_allclose(colour_shift(sr + cast, lq).item(), 0.1)
+
+
 def test_losses_vanish_on_equal_pictures() -> None:
     x = torch.rand(1, 3, 8, 8)
-    assert all(loss(x, x).item() == 0 for loss in (l1, mse, frequency_l1))
+    assert all(loss(x, x).item() == 0 for loss in (l1, mse, frequency_l1, colour_shift))

@@ -21,7 +21,9 @@ def network(z: Tensor, t: Tensor) -> Tensor:
     return torch.tanh(1.3 * z) + 0.1 * (t.view(-1, 1, 1, 1) + 1) * z.flip(3)
 
 
-@pytest.mark.parametrize(("weighting", "factor"), [("kappa_sqrt_eta", 1.0), ("sqrt_eta_kappa", 2**0.5), ("sqrt_eta", 2.0)])
+@pytest.mark.parametrize(
+    ("weighting", "factor"), [("kappa_sqrt_eta", 1.0), ("sqrt_eta_kappa", 2**0.5), ("sqrt_eta", 2.0)]
+)
 def test_eq_8_weight(weighting: hsd.Weighting, factor: float) -> None:
     weight = hsd.weight(S15, T, latents(1)[0], weighting).flatten()
     published = torch.tensor([24.99, 4.21, 2.75], dtype=torch.float64)
@@ -41,8 +43,8 @@ def test_eq_7_and_8_gradient_equals_the_formula() -> None:
         torch.testing.assert_close(result.gradient[i], (1 - eta) / std * bracket / student[i].numel())
 
 
-def test_eq_14_gradient_is_the_difference_of_the_predicted_noises() -> None:
-    """The derivation in the paper's appendix: weight x bracket = eps(student) - eps(teacher)."""
+def test_eq_8_is_the_difference_of_the_predicted_noises() -> None:
+    """What Eq. 7 and 8 are derived from: weight x bracket = eps(student) - eps(teacher)."""
     student, teacher, z_y, noise = latents(4, seed=1)
     result = hsd.score_distillation(network, S15, student, teacher, z_y, T, noise)
     eps_student = diffusion.predicted_noise(S15, result.F_student, result.z_t_student, z_y, T)

@@ -101,7 +101,7 @@ def test_code_in_a_checkpoint_is_not_run(writer: str, tmp_path: Path) -> None:
     if writer == "torch":
         torch.save(content, path)
     else:
-        path.write_bytes(pickle.dumps(content))
+        path.write_bytes(pickle.dumps(content, protocol=2))
     with pytest.raises(TrainError, match="nothing in it was run"):
         read_official(path)
     assert not sprung.exists()
@@ -115,7 +115,9 @@ def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
         read_official(path)
 
 
-@pytest.mark.parametrize(("content", "message"), [([1, 2], "holds a list"), ({"step": 3}, "holds no weights, only step")])
+@pytest.mark.parametrize(
+    ("content", "message"), [([1, 2], "holds a list"), ({"step": 3}, "holds no weights, only step")]
+)
 def test_files_without_weights_are_refused(content: object, message: str, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=message):
         read_official(save(tmp_path / "resshift.pth", content))

@@ -34,9 +34,7 @@ def test_full_size_networks_have_the_published_sizes(
     assert network.factor == factor
 
 
-@pytest.mark.parametrize(
-    "name", ["vq_f4_autoencoder", "vq_f4_face256_autoencoder", "vq_f8_dim8_face512_autoencoder"]
-)
+@pytest.mark.parametrize("name", ["vq_f4_autoencoder", "vq_f4_face256_autoencoder", "vq_f8_dim8_face512_autoencoder"])
 def test_names_shapes_and_order_are_the_official_ones(name: str) -> None:
     official = json.loads(shared(f"reference/resshift_keys/{name}.json").read_text())
     network = on_meta(VQConfig.from_official(official["config"]))

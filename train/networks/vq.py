@@ -245,10 +245,13 @@ class Quantiser(nn.Module):
         parts = flat.split(max(1, DISTANCES_AT_ONCE // len(codebook)))
         return torch.cat([nearest(points) for points in parts]).view(len(z), *z.shape[2:])
 
+    def codewords(self, indices: Tensor) -> Tensor:
+        """int64 [N, h, w] -> [N, C, h, w]."""
+        return self.embedding(indices).movedim(-1, 1)
+
     def forward(self, z: Tensor) -> Tensor:
         """z [N, C, h, w] -> its nearest codewords; the gradient passes straight through to z."""
-        nearest = self.embedding(self.indices(z)).movedim(-1, 1)
-        return z + (nearest - z).detach()
+        return z + (self.codewords(self.indices(z)) - z).detach()
 
 
 class VQAutoencoder(nn.Module):

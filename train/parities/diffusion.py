@@ -21,7 +21,7 @@ from train.parities.findings import (
     with_sensitivity,
 )
 from train.parities.folder import GoldenFolder, Stored
-from train.parities.networks import codewords
+from train.parities.networks import nearest
 from train.pixels import enlarge
 
 RENAMED = {"forward_noise_std": "noise_std"}
@@ -73,8 +73,10 @@ def check_stochastic(folder: GoldenFolder, name: str, stored: Stored) -> Iterato
     yield from compare_all(with_sensitivity(each_step), stored, ONE_CALL)
     yield from compare_all(with_sensitivity(in_a_row), {IN_A_ROW: samples}, ONE_CALL)
     last = samples[-1]
-    yield codewords("final_indices", autoencoder, last, stored["final_indices"])
-    yield compare("decoded", autoencoder.decode(last), stored["decoded"], DECODED)
+    indices = stored["final_indices"].view(len(last), *last.shape[2:])
+    yield nearest("final_indices", autoencoder, last, indices)
+    snapped = autoencoder.quantize.codewords(indices)
+    yield compare("decoded", autoencoder.decode(snapped), stored["decoded"], DECODED)
     yield compare("decoded_no_quant", autoencoder.decode(last, quantise=False), stored["decoded_no_quant"], DECODED)
 
 

@@ -120,7 +120,7 @@ class GoldenFolder:
     def recipe(self, section: str, network: nn.Module) -> dict[str, Tensor]:
         """A section's weights from its seed."""
         described = self.meta[section]
-        return filled(network, described["seed"], described["weights_rounded_to_half"])
+        return filled(network, described["seed"], described.get("weights_rounded_to_half", False))
 
     def diffusion(self, name: str) -> Schedule:
         """The schedule "s15" or whatever ``meta.json`` calls its diffusions."""

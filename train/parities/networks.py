@@ -65,24 +65,25 @@ def check_autoencoder(folder: GoldenFolder, stem: str, stored: Stored) -> Iterat
             z = stored[f"z{suffix}"]
             yield compare(f"z{suffix}", network.encode(stored[f"x{suffix}"]), z, ONE_CALL)
             if f"indices{suffix}" in stored:
-                yield codewords(f"indices{suffix}", network, z, stored[f"indices{suffix}"])
-            if f"z_quantised{suffix}" in stored:
-                yield compare(f"z_quantised{suffix}", network.quantize(z), stored[f"z_quantised{suffix}"], FLOAT32)
-            for name, quantise in (("dec", True), ("dec_no_quant", False)):
-                if name + suffix in stored:
-                    yield compare(name + suffix, network.decode(z, quantise), stored[name + suffix], DECODED)
+                # Two codewords may be as near as each other, so from here on it goes on with the stored ones.
+                indices = stored[f"indices{suffix}"].view(len(z), *z.shape[2:])
+                yield nearest(f"indices{suffix}", network, z, indices)
+                snapped = network.quantize.codewords(indices)
+                yield compare(f"z_quantised{suffix}", snapped, stored[f"z_quantised{suffix}"], FLOAT32)
+                yield compare(f"dec{suffix}", network.decode(snapped), stored[f"dec{suffix}"], DECODED)
+                plain = network.decode(z, quantise=False)
+                yield compare(f"dec_no_quant{suffix}", plain, stored[f"dec_no_quant{suffix}"], DECODED)
     margin = folder.meta.get("vq_margin_min")
     if margin is not None:
         yield Finding("codebook margin", abs(_margin(network, stored["z"]) - margin), 1e-5)
 
 
-def codewords(what: str, network: VQAutoencoder, z: Tensor, stored: Tensor) -> Finding:
-    """How much farther from z than our codewords the stored ones are, at worst, as a squared distance."""
-    ours = network.quantize.indices(z).view(stored.shape)
-    codebook = network.quantize.embedding.weight.double()
-    flat = z.movedim(1, -1).flatten(0, -2).double()
-    ours_far, stored_far = ((flat - codebook[i.flatten()]).square().sum(1) for i in (ours, stored))
-    return Finding(what, float((stored_far - ours_far).abs().max()), SAME_CODEWORD)
+def nearest(what: str, network: VQAutoencoder, z: Tensor, indices: Tensor) -> Finding:
+    """How much farther from z [N, C, h, w] than our codewords the stored ones [N, h, w] are, as a squared distance."""
+    ours, stored = (
+        (z - network.quantize.codewords(i)).double().square().sum(1) for i in (network.quantize.indices(z), indices)
+    )
+    return Finding(what, float((stored - ours).abs().max()), SAME_CODEWORD)
 
 
 def _margin(network: VQAutoencoder, z: Tensor) -> float:
