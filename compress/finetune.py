@@ -1,6 +1,6 @@
 """The student as it will be deployed: its own LR encoder, no noise, judged by pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
 from train.diffusion import Schedule
 from train.latents import Condition, bind, condition
+from train.loop import Player, Round
 from train.losses import colour_shift, frequency_l1, l1, mse
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
@@ -74,26 +75,27 @@ class FinetuneTask:
         torch.manual_seed(settings.seed)
         lr_encoder = LREncoder(settings.model.lr_encoder, student.latent_channels)
         self.schedule = diffusion.schedule(self.diffusion)
-        self.network: nn.Module = LRStudent(lr_encoder, student.requires_grad_(True), self.schedule)
+        self.players = {"student": Player(LRStudent(lr_encoder, student.requires_grad_(True), self.schedule))}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
-    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
         settings, hq = self.settings, to_model(batch["hq"])
         target = condition(self.autoencoder, batch["lq"])
-        z_y, z_0 = self.network(target.lq)
+        z_y, z_0 = self.players["student"].network(target.lq)
         sr = self.autoencoder.decode(z_0)
-        return {
+        terms = {
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
+        yield Round("student", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         sr = to_picture(self.autoencoder.decode(network(to_model(batch["lq"]))[1]))
-        return {"bicubic": enlarge(batch["lq"]), "deployed": sr, "hq": batch["hq"]}
+        return {"bicubic": to_picture(enlarge(to_model(batch["lq"]))), "deployed": sr, "hq": batch["hq"]}
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)

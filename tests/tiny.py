@@ -38,6 +38,7 @@ def write_preset(path: Path) -> Path:
             "lr_encoder": vars(LR_ENCODER),
         },
         "data": {"crop": 64},
+        "distill": {"paper": {"heads": {"width": 32, "time_features": 16}}},
     }
     path.write_text(yaml.safe_dump(preset), encoding="utf-8")
     return path

@@ -1,6 +1,6 @@
 """``python -m train.autoencoder``: train the f4 autoencoder whose latent space teacher and student share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from runtime import commands
 from train.checkpoints import describe, save_network
 from train.data import CropDataset, loader
-from train.loop import train
+from train.loop import Player, Round, train
 from train.losses import frequency_l1, l1
 from train.networks.autoencoder import Autoencoder
 from train.photos import find_photos
@@ -38,22 +38,23 @@ class AutoencoderTask:
     def __init__(self, settings: AutoencoderSettings) -> None:
         self.settings = settings
         torch.manual_seed(settings.seed)
-        self.network: nn.Module = Autoencoder(settings.model.autoencoder)
+        self.players = {"autoencoder": Player(Autoencoder(settings.model.autoencoder))}
 
     def to(self, device: torch.device) -> None:
         """Nothing beside the network."""
 
-    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
         hq = to_model(batch["hq"])
         n, _, height, width = hq.shape
         shape = (n, self.settings.model.autoencoder.latent_channels, height // 4, width // 4)
         noise = torch.randn(shape, generator=generator, device=hq.device) * self.settings.latent_noise
-        reconstruction, latents = self.network(hq, noise)
+        reconstruction, latents = self.players["autoencoder"].network(hq, noise)
         self._follow_statistics(latents)
-        return {
+        terms = {
             "l1": l1(reconstruction, hq),
             "frequency": self.settings.frequency_weight * frequency_l1(reconstruction, hq),
         }
+        yield Round("autoencoder", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"hq": batch["hq"], "reconstruction": to_picture(network(to_model(batch["hq"]))[0])}
@@ -67,7 +68,7 @@ class AutoencoderTask:
     @torch.no_grad()
     def _follow_statistics(self, latents: Tensor) -> None:
         """Keep the latents near zero mean and unit variance, so that the noise on them means the same all along."""
-        network = self.network.module
+        network = self.players["autoencoder"].network.module
         assert isinstance(network, Autoencoder)
         raw = latents.float() * network.latent_std + network.latent_mean
         mean, std = raw.mean((0, 2, 3), keepdim=True), raw.std((0, 2, 3), keepdim=True)

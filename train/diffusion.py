@@ -193,7 +193,12 @@ def stochastic_trajectory(s: Schedule, denoiser: Denoiser, z_y: Tensor, noise: T
 
 def deterministic_trajectory(s: Schedule, denoiser: Denoiser, z_y: Tensor, noise: Tensor) -> Iterator[Step]:
     """SinSR's sampler, t = T-1 .. 0: no randomness after z_T, which ``noise`` [N, C, h, w] gives."""
-    z_t = prior_sample(s, z_y, noise)
+    return deterministic_steps(s, denoiser, z_y, prior_sample(s, z_y, noise))
+
+
+def deterministic_steps(s: Schedule, denoiser: Denoiser, z_y: Tensor, z_T: Tensor) -> Iterator[Step]:
+    """The same from a given z_T [N, C, h, w]."""
+    z_t = z_T
     for t in reversed(range(s.steps)):
         index, told = _times(s, t, z_y)
         z_0 = denoiser(scale_input(s, z_t, index), told)

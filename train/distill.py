@@ -1,13 +1,13 @@
 """``python -m train.distill``: turn the multi-step teacher into a one-step student.
 
-The objective is a sum of named terms. Here it is the vanilla distillation of TAD-SR's Eq. 6; score distillation and
-the adversarial term are further entries of ``DistillTask.losses``.
+TAD-SR (He et al., arXiv 2408.07476), Eq. 6-13 and Algorithm 1, and its baselines on the same loop: SinSR's terms, SDS
+in place of HSD, a discriminator that is not told the time.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,20 @@ from torch import Tensor, nn
 from runtime import commands
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
+from train.errors import TrainError
 from train.latents import Condition, bind, condition
-from train.loop import train
+from train.loop import Player, Round, train
 from train.losses import vanilla_distillation
+from train.networks.discriminator import Discriminator
+from train.networks.frozen import frozen
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
-from train.pixels import enlarge, to_picture
+from train.objectives import hsd
+from train.objectives.adversarial import discriminator_loss, generator_loss
+from train.objectives.config import PaperChoices, largest_hsd_time
+from train.objectives.sds import sds_gradient
+from train.objectives.sinsr import sinsr_terms
+from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
 
 
@@ -32,52 +40,181 @@ class DistillSettings(TrainingSettings):
     """Weights of the autoencoder."""
     teacher: Path = Path("runs/teacher/teacher.safetensors")
     """Weights of the teacher; its schedule comes with them."""
+    init: Path | None = None
+    """Weights that the student starts from. Without: a student of the teacher's shape starts as its copy (Algorithm 1),
+    another one at random; train that with --score none --discriminator none first, and give the result here."""
+    objective: Literal["tadsr", "sinsr"] = "tadsr"
+    """"tadsr" is Eq. 13; "sinsr" is SinSR's three terms instead, without score distillation and discriminator."""
+    score: Literal["hsd", "sds", "none"] = "hsd"
+    """Score distillation: "hsd" is Eq. 7-8, "sds" the ablation's baseline."""
+    discriminator: Literal["time-aware", "plain", "none"] = "time-aware"
+    """"time-aware" is Eq. 9-10; "plain" has heads that are not told the time, the ablation's baseline."""
+    lambda_1: float = 1.0
+    """Weight of the score distillation; the paper's is 1 for real-world pictures, 0.1 for faces."""
+    lambda_2: float = 0.02
+    """Weight of the adversarial term; the paper's is 0.02, 0.2 for faces. More is sharper and less faithful."""
+    paper: PaperChoices = field(default_factory=PaperChoices)
+    """Where the paper leaves a choice."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What all terms of one step share; latents are [N, C, h, w]."""
+
+    given: Condition
+    z_0: Tensor
+    """The latent of HQ."""
+    noise: Tensor
+    """That of z_T."""
+    z_T: Tensor
+    teacher_z_0: Tensor
+    """The teacher's multi-step deterministic sample from z_T."""
+    student_z_0: Tensor
+    """The student's single step from z_T, with its gradient."""
 
 
 class DistillTask:
-    """The student's single step is pulled to the teacher's multi-step deterministic sample from the same z_T."""
+    """The student learns; with a discriminator the two move in turn, the discriminator first."""
 
     name = "distill"
 
     def __init__(self, settings: DistillSettings) -> None:
+        self.settings = settings
         self.autoencoder = load_autoencoder(settings.autoencoder)
         self.teacher, sampling = load_unet(settings.teacher)
         self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
         torch.manual_seed(settings.seed)
-        student = UNet(settings.model.student, self.teacher.latent_channels)
-        if student.config == self.teacher.config:
-            student.load_state_dict(self.teacher.state_dict())  # Algorithm 1: a student of the same shape is its copy
-        self.network: nn.Module = student
+        self.players = {"student": Player(self._new_student())}
+        if settings.objective == "tadsr" and settings.discriminator != "none":
+            network = Discriminator(
+                self.teacher.config.widths, settings.paper.heads, time_aware=settings.discriminator == "time-aware"
+            )
+            self.players["discriminator"] = Player(network, betas=(0.5, 0.999))
+
+    def _new_student(self) -> UNet:
+        student = UNet(self.settings.model.student, self.teacher.latent_channels)
+        if self.settings.init is not None:
+            loaded, _ = load_unet(self.settings.init)
+            if loaded.config != student.config:
+                raise TrainError(
+                    f"{self.settings.init}: a student of other sizes; give the --preset that it was made with"
+                )
+            student.load_state_dict(loaded.state_dict())
+        elif student.config == self.teacher.config:
+            student.load_state_dict(self.teacher.state_dict())
+        return student
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
         channels_last(self.teacher, device)
 
-    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
+        step = self._sample(batch, generator)
+        if self.settings.objective == "sinsr":
+            yield Round("student", self._sinsr(step))
+            return
+        terms = {"distill": vanilla_distillation(step.student_z_0, step.teacher_z_0)}
+        watched: dict[str, Tensor] = {}
+        if self.settings.score != "none":
+            gradient = self._score_gradient(step, generator)
+            terms["score"] = self.settings.lambda_1 * hsd.surrogate_loss(gradient, step.student_z_0)
+            watched["score_gradient"] = gradient.abs().mean()
+        if "discriminator" in self.players:
+            t = self._times(self.schedule.steps, step, generator)
+            fresh = self.settings.paper.discriminator_noise == "fresh"
+            noise = _randn_like(step.noise, generator) if fresh else step.noise
+            yield self._discriminate(step, t, noise)
+            terms["adversarial"] = self.settings.lambda_2 * self._adversarial(step, t, noise)
+        yield Round("student", terms, watched)
+
+    def _sample(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Step:
+        """Algorithm 1, lines 4-9."""
         given = condition(self.autoencoder, batch["lq"])
-        noise = torch.randn(given.z_y.shape, generator=generator, device=given.z_y.device)
-        teacher_z_0 = self.sample_teacher(given, noise)
-        student_z_0 = self.student_step(self.network, given, noise)
-        return {"distill": vanilla_distillation(student_z_0, teacher_z_0)}
+        with torch.no_grad():
+            z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
+        noise = _randn_like(z_0, generator)
+        last = torch.full((len(z_0),), self.schedule.steps - 1, device=z_0.device)
+        if self.settings.paper.z_T == "prior":
+            z_T = diffusion.prior_sample(self.schedule, given.z_y, noise)
+        else:
+            z_T = diffusion.forward_process(self.schedule, z_0, given.z_y, last, noise)
+        teacher_z_0 = self.sample_teacher(given, z_T)
+        student = bind(self.players["student"].network, given)
+        student_z_0 = student(diffusion.scale_input(self.schedule, z_T, last), last)
+        return Step(given, z_0, noise, z_T, teacher_z_0, student_z_0)
 
     @torch.no_grad()
-    def sample_teacher(self, given: Condition, noise: Tensor) -> Tensor:
-        """The teacher's multi-step deterministic sample from z_T = z_y + kappa sqrt(eta_T) noise -> z_0."""
-        trajectory = diffusion.deterministic_trajectory(self.schedule, bind(self.teacher, given), given.z_y, noise)
-        return diffusion.last_sample(trajectory).float()
+    def sample_teacher(self, given: Condition, z_T: Tensor) -> Tensor:
+        """The teacher's multi-step deterministic sample from z_T -> z_0; Eq. 3, all steps."""
+        denoiser = bind(self.teacher, given)
+        return diffusion.last_sample(diffusion.deterministic_steps(self.schedule, denoiser, given.z_y, z_T)).float()
 
-    def student_step(self, student: nn.Module, given: Condition, noise: Tensor) -> Tensor:
-        """One network call at t = T - 1 on the same z_T -> z_0."""
-        return diffusion.one_step(self.schedule, bind(student, given), given.z_y, noise)  # type: ignore[arg-type]
+    def _sinsr(self, step: Step) -> dict[str, Tensor]:
+        student = bind(self.players["student"].network, step.given)
+        terms = sinsr_terms(student, self.schedule, step.z_T, step.teacher_z_0, step.z_0)
+        return {
+            "distill": terms.distillation.mean(),
+            "inverse": terms.inverse.mean(),
+            "consistency": terms.consistency.mean(),
+        }
+
+    def _score_gradient(self, step: Step, generator: torch.Generator) -> Tensor:
+        """Eq. 7-8, or the baseline without its teacher branch: one sample's gradient, [N, C, h, w]."""
+        paper, teacher = self.settings.paper, bind(self.teacher, step.given)
+        student_z_0, noise = step.student_z_0.detach().float(), _randn_like(step.noise, generator)
+        if self.settings.score == "sds":
+            t = self._times(self.schedule.steps, step, generator)
+            return sds_gradient(teacher, self.schedule, student_z_0, step.given.z_y, t, noise, paper.hsd_weight)
+        t = self._times(largest_hsd_time(self.schedule.steps, paper.hsd_t_max) + 1, step, generator)
+        return hsd.score_distillation(
+            teacher,
+            self.schedule,
+            student_z_0,
+            step.teacher_z_0,
+            step.given.z_y,
+            t,
+            noise,
+            paper.hsd_weight,
+            paper.hsd_weight_max,
+        ).gradient
+
+    def _discriminate(self, step: Step, t: Tensor, noise: Tensor) -> Round:
+        """Eq. 12 on both latents brought to the same t with the same noise."""
+        with torch.no_grad():
+            real = self._features(step.z_0, step.given, t, noise)
+            fake = self._features(step.student_z_0.detach(), step.given, t, noise)
+        discriminator = self.players["discriminator"].network
+        real_logits, fake_logits = discriminator(real, t), discriminator(fake, t)
+        watched = {"logits_real": _mean(real_logits), "logits_fake": _mean(fake_logits)}
+        loss = discriminator_loss(real_logits, fake_logits, self.settings.paper.scales)
+        return Round("discriminator", {"discriminator": loss}, watched)
+
+    def _adversarial(self, step: Step, t: Tensor, noise: Tensor) -> Tensor:
+        """Eq. 11, at the t and noise that the discriminator has just seen."""
+        discriminator = self.players["discriminator"].network
+        with frozen(discriminator):
+            logits = discriminator(self._features(step.student_z_0, step.given, t, noise), t)
+        return generator_loss(logits, self.settings.paper.scales)
+
+    def _features(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
+        """Enc(z_t, t, y): the frozen teacher encoder's output of every level."""
+        z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
+        return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *given)
+
+    def _times(self, below: int, step: Step, generator: torch.Generator) -> Tensor:
+        return torch.randint(below, (len(step.z_0),), generator=generator, device=step.z_0.device)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        assert isinstance(network, UNet)
         given = condition(self.autoencoder, batch["lq"])
         noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
+        teacher_z_0 = self.sample_teacher(given, diffusion.prior_sample(self.schedule, given.z_y, noise))
+        student_z_0 = diffusion.one_step(self.schedule, bind(network, given), given.z_y, noise)
         return {
-            "bicubic": enlarge(batch["lq"]),
-            "teacher": to_picture(self.autoencoder.decode(self.sample_teacher(given, noise))),
-            "student": to_picture(self.autoencoder.decode(self.student_step(network, given, noise))),
+            "bicubic": to_picture(enlarge(to_model(batch["lq"]))),
+            "teacher": to_picture(self.autoencoder.decode(teacher_z_0)),
+            "student": to_picture(self.autoencoder.decode(student_z_0)),
             "hq": batch["hq"],
         }
 
@@ -86,6 +223,14 @@ class DistillTask:
 
     def description(self) -> dict[str, Any]:
         return {"diffusion": asdict(self.diffusion), "sampling_steps": 1}
+
+
+def _randn_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, device=x.device)
+
+
+def _mean(logits: list[Tensor]) -> Tensor:
+    return torch.stack([scale.detach().mean() for scale in logits]).mean()
 
 
 def main() -> None:

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from train.diffusion import Denoiser
 from train.networks.autoencoder import Autoencoder
-from train.networks.unet import UNet
 from train.pixels import enlarge, to_model
 
 
@@ -27,6 +26,6 @@ def condition(autoencoder: Autoencoder, lq: Tensor) -> Condition:
     return Condition(lq, autoencoder.encode(enlarge(lq)).float())
 
 
-def bind(network: UNet, given: Condition) -> Denoiser:
+def bind(network: nn.Module, given: Condition) -> Denoiser:
     """The network as a function of (z_t, t) alone."""
     return lambda z_t, t: network(z_t, t, given.lq, given.z_y)

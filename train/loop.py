@@ -8,10 +8,11 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import yaml
@@ -46,19 +47,41 @@ _log = logging.getLogger(__name__)
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it set it to announce its precision
 
 
+class Round(NamedTuple):
+    """One player's move."""
+
+    player: str
+    terms: dict[str, Tensor]
+    """The weighted terms of its loss, scalars; their sum is minimised."""
+    watched: dict[str, Tensor] = {}  # noqa: RUF012 - never written to
+    """Further scalars to log."""
+
+
+@dataclass
+class Player:
+    """A network that is trained. The loop replaces ``network`` by a wrapped one (device, precision)."""
+
+    network: nn.Module
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of AdamW's moments."""
+
+
 class Task(Protocol):
     """What a stage adds to the loop."""
 
     name: str
     """Name of the stage, in logs and messages."""
-    network: nn.Module
-    """What is trained. The loop replaces it by a wrapped one (device, precision)."""
+    players: dict[str, Player]
+    """What is trained, by name. The first is what the stage is for: it is averaged and exported."""
 
     def to(self, device: torch.device) -> None:
         """Move the frozen helpers to the device."""
 
-    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """The weighted terms of the loss, scalars; their sum is minimised. Draw noise from ``generator`` only."""
+    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
+        """Who moves in this step, one after the other; a round is computed after those before it were applied.
+
+        Draw noise from ``generator`` only.
+        """
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Named pictures [N, 3, H, W] in [0, 1] to look at, made with the averaged ``network``."""
@@ -71,7 +94,7 @@ class Task(Protocol):
 
 
 def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.Module:
-    """Train ``task.network`` to ``settings.steps`` steps or ``settings.minutes`` -> the averaged network, in eval mode.
+    """Train to ``settings.steps`` steps or ``settings.minutes`` -> the first player's averaged network, in eval mode.
 
     Resumes the run found in ``settings.out``. Raises ``TrainError`` where that run has other settings, where a loss
     is not finite, or where a file cannot be written.
@@ -115,40 +138,64 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
 
 
 class _State:
-    """Everything that a step changes: network, its average, optimiser; on the device, and on disk."""
+    """Everything that a step changes: the players, their optimisers, the average; on the device, and on disk."""
 
     def __init__(self, task: Task, settings: TrainingSettings) -> None:
         self.task, self.settings = task, settings
         self.fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
-        self.network = channels_last(task.network, self.fabric.device)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=False)
-        parameters = self.network.parameters()
-        self.optimiser = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
-        task.network, self.wrapped_optimiser = self.fabric.setup(self.network, self.optimiser)
+        self.networks: dict[str, nn.Module] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.wrapped_optimisers: dict[str, Any] = {}
+        for name, player in task.players.items():
+            network = channels_last(player.network, self.fabric.device)
+            optimiser = torch.optim.AdamW(
+                network.parameters(), lr=settings.lr, betas=player.betas, weight_decay=settings.weight_decay
+            )
+            self.networks[name], self.optimisers[name] = network, optimiser
+        self.leader = next(iter(self.networks.values()))
+        ema = get_ema_multi_avg_fn(settings.ema)
+        self.average = AveragedModel(self.leader, multi_avg_fn=ema, use_buffers=False)
+        for name, player in task.players.items():
+            player.network, self.wrapped_optimisers[name] = self.fabric.setup(
+                self.networks[name], self.optimisers[name]
+            )
         task.to(self.fabric.device)
 
     def step(self, step: int, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One optimiser step -> the loss terms, and the gradient's norm before clipping."""
-        for group in self.optimiser.param_groups:
+        """One step of every player -> the loss terms, and every gradient's norm before clipping."""
+        measures: dict[str, Tensor] = {}
+        rounds = self.task.rounds(batch, _generator(self.settings.seed, step, self.fabric.device))
+        while True:
+            with self.fabric.autocast():
+                turn = next(rounds, None)
+            if turn is None:
+                break
+            norm = self._move(step, turn)
+            measures |= turn.terms | turn.watched | {f"{turn.player}_gradient_norm": norm}
+        self.average.update_parameters(self.leader)
+        return measures
+
+    def _move(self, step: int, turn: Round) -> Tensor:
+        optimiser, network = self.wrapped_optimisers[turn.player], self.task.players[turn.player].network
+        for group in self.optimisers[turn.player].param_groups:
             group["lr"] = self.settings.lr * learning_rate_factor(step, self.settings)
-        with self.fabric.autocast():
-            terms = self.task.losses(batch, _generator(self.settings.seed, step, self.fabric.device))
-        total = torch.stack(list(terms.values())).sum()
+        total = torch.stack(list(turn.terms.values())).sum()
         if not torch.isfinite(total):
-            _raise_not_finite(self.task.name, step, terms, self.settings.out)
-        self.wrapped_optimiser.zero_grad(set_to_none=True)
+            _raise_not_finite(self.task.name, step, turn.terms, self.settings.out)
+        optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        norm = self.fabric.clip_gradients(self.task.network, self.wrapped_optimiser, max_norm=self.settings.clip)
+        norm = self.fabric.clip_gradients(network, optimiser, max_norm=self.settings.clip)
         assert norm is not None
-        self.wrapped_optimiser.step()
-        self.average.update_parameters(self.network)
-        return terms | {"gradient_norm": norm}
+        optimiser.step()
+        return norm
 
     def save(self, step: int) -> None:
         """Write the checkpoint, and the averaged weights as the files that other stages read."""
         out = self.settings.out
-        tensors = _prefixed("network", self.network.state_dict()) | _prefixed("average", self.average.state_dict())
-        tensors |= _prefixed("optimiser", optimiser_tensors(self.optimiser))
+        tensors = _prefixed("average", self.average.state_dict())
+        for name in self.networks:
+            tensors |= _prefixed(f"network-{name}", self.networks[name].state_dict())
+            tensors |= _prefixed(f"optimiser-{name}", optimiser_tensors(self.optimisers[name]))
         save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
         for name, network in self.task.exports(self.average.module).items():
             description = describe(network, steps=step, **self.task.description())
@@ -160,13 +207,14 @@ class _State:
         if not path.exists():
             return 0
         tensors, metadata = load_tensors(path)
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for name, value in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = value
-        self.network.load_state_dict(parts["network"])
         self.average.load_state_dict(parts["average"])
-        load_optimiser_tensors(self.optimiser, parts["optimiser"])
+        for name in self.networks:
+            self.networks[name].load_state_dict(parts[f"network-{name}"])
+            load_optimiser_tensors(self.optimisers[name], parts[f"optimiser-{name}"])
         return int(metadata["step"])
 
 

@@ -1,6 +1,6 @@
 """``python -m train.teacher``: train the multi-step diffusion teacher in the autoencoder's latent space."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from runtime import commands
 from train import diffusion
 from train.checkpoints import load_autoencoder
 from train.latents import bind, condition
-from train.loop import train
+from train.loop import Player, Round, train
 from train.losses import mse
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
@@ -39,20 +39,21 @@ class TeacherTask:
         self.autoencoder = load_autoencoder(settings.autoencoder)
         torch.manual_seed(settings.seed)
         latent_channels = self.autoencoder.config.latent_channels
-        self.network: nn.Module = UNet(settings.model.teacher, latent_channels)
+        self.players = {"teacher": Player(UNet(settings.model.teacher, latent_channels))}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
-    def losses(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
         given = condition(self.autoencoder, batch["lq"])
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
         noise = torch.randn(z_0.shape, generator=generator, device=z_0.device)
         t = torch.randint(self.schedule.steps, (len(z_0),), generator=generator, device=z_0.device)
         z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
-        predicted = self.network(diffusion.scale_input(self.schedule, z_t, t), t, *given)
-        return {"mse": mse(predicted, z_0)}
+        scaled = diffusion.scale_input(self.schedule, z_t, t)
+        predicted = self.players["teacher"].network(scaled, t, *given)
+        yield Round("teacher", {"mse": mse(predicted, z_0)})
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         assert isinstance(network, UNet)
@@ -61,7 +62,7 @@ class TeacherTask:
         denoiser = bind(network, given)
         sample = diffusion.last_sample(diffusion.deterministic_trajectory(self.schedule, denoiser, given.z_y, noise))
         return {
-            "bicubic": enlarge(batch["lq"]),
+            "bicubic": to_picture(enlarge(to_model(batch["lq"]))),
             f"{self.schedule.steps} steps": to_picture(self.autoencoder.decode(sample)),
             "hq": batch["hq"],
         }

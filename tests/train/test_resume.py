@@ -51,7 +51,7 @@ def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path
     whole, killed = folder / f"whole-{stage}", folder / f"killed-{stage}"
     subprocess.run(command(folder, stage, whole), cwd=ROOT, check=True, capture_output=True)
 
-    process = subprocess.Popen(command(folder, stage, killed), cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(command(folder, stage, killed), cwd=ROOT, stderr=subprocess.PIPE)
     losses = killed / "losses.jsonl"
     while process.poll() is None and (not losses.exists() or losses.read_text().count("\n") < 8):
         time.sleep(0.01)

@@ -68,14 +68,23 @@ class UNet(nn.Module):
         """The folded form, t = T and z_T = z_y: [N, C, h, w], [N, 3, h, w] -> z_0 [N, C, h, w]."""
         return z_y + self._trunk(torch.cat([z_y, lq], dim=1), None)
 
+    def features(self, z_t: Tensor, t: Tensor, lq: Tensor, z_y: Tensor) -> list[Tensor]:
+        """Every level of the encoder, finest first: [N, widths[i], h / 2^i, w / 2^i]; inputs as of ``forward``."""
+        if self.time is None:
+            raise TypeError("the folded UNet has no time path: call `deployed(z_y, lq)`")
+        return self._encode(torch.cat([z_t, z_y, lq], dim=1), self.time(t))
+
     def _trunk(self, x: Tensor, time: Tensor | None) -> Tensor:
-        h = self.conv_in(x)
-        skips = []
-        for blocks, down in zip(self.down_blocks, self.downs, strict=True):
-            h = blocks(h, time)
-            skips.append(h)
-            h = down(torch.relu(h))
-        h = self.middle(h, time)
+        *skips, h = self._encode(x, time)
         for blocks, up, skip in zip(reversed(self.up_blocks), reversed(self.ups), reversed(skips), strict=True):
             h = blocks(up(torch.relu(h)) + skip, time)
         return self.conv_out(torch.relu(h))
+
+    def _encode(self, x: Tensor, time: Tensor | None) -> list[Tensor]:
+        h = self.conv_in(x)
+        levels = []
+        for blocks, down in zip(self.down_blocks, self.downs, strict=True):
+            h = blocks(h, time)
+            levels.append(h)
+            h = down(torch.relu(h))
+        return [*levels, self.middle(h, time)]

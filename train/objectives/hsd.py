@@ -4,6 +4,7 @@ The paper's formula is a gradient, not a loss: a difference of two scores with t
 in it is detached, and ``surrogate_loss`` hands it to autograd.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -58,15 +59,16 @@ def score_distillation(
     t: Tensor,
     noise: Tensor,
     weighting: Weighting = "kappa_sqrt_eta",
+    weight_max: float = math.inf,
 ) -> ScoreDistillation:
     """Eq. 7 and 8 at a small t' = t [N] (0-based) with one ``noise`` [N, C, h, w] for both branches.
 
-    ``z_0_teacher`` is the teacher's multi-step sample; ``teacher`` is one call of it.
+    ``z_0_teacher`` is the teacher's multi-step sample; ``teacher`` is one call of it. ``weight_max`` cuts the weight.
     """
     z_t_student, z_t_teacher = (diffusion.forward_process(s, z_0, z_y, t, noise) for z_0 in (z_0_student, z_0_teacher))
     F_student, F_teacher = (teacher(diffusion.scale_input(s, z_t, t), t) for z_t in (z_t_student, z_t_teacher))
     bracket = z_0_student - z_0_teacher + F_teacher - F_student
-    gradient = weight(s, t, bracket, weighting) * bracket / bracket[0].numel()
+    gradient = weight(s, t, bracket, weighting).clamp(max=weight_max) * bracket / bracket[0].numel()
     return ScoreDistillation(z_t_student, z_t_teacher, F_student, F_teacher, bracket, gradient)
 
 

@@ -22,8 +22,8 @@ INPUT_NOISE = 1e-6
 """Noise of a network's input whose effect is about that of float32's rounding inside."""
 ONE_CALL = 2e-5
 """One call of a network: well above its noise, and below the 4e-5 that a wrong epsilon in the group norms makes."""
-DECODED = 5e-5
-"""One call of a decoder: its noise is 1.4e-5, a wrong epsilon makes 2e-4."""
+DECODED = 1e-4
+"""One call of a decoder: its noise reaches 2.4e-5, a wrong epsilon makes 2e-4."""
 SAFETY = 4
 """How many times the effect of such noise is granted where it is measured."""
 
