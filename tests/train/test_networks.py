@@ -9,7 +9,7 @@ from compress.deployed import Deployed
 from compress.fold import count_macs
 from tests.tiny import AUTOENCODER, STUDENT, TEACHER
 from train.networks.autoencoder import Autoencoder, Decoder
-from train.networks.layers import ResidualBlock, TimeEmbedding
+from train.networks.layers import ResidualBlock
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
 from train.settings import Model, TrainingSettings, parse
@@ -55,11 +55,6 @@ def test_unet_is_told_the_time() -> None:
     x = torch.randn(3, 1, 3, 8, 8)
     first, last = (network(x[0], torch.tensor([t]), x[1], x[2]) for t in (0, 14))
     assert (first - last).abs().max() > 1e-3
-
-
-def test_time_embedding_is_cosines_then_sines() -> None:
-    embedding = TimeEmbedding(8, sinusoids=4)
-    torch.testing.assert_close(embedding.frequencies, torch.tensor([1.0, 0.01]))
 
 
 def test_residual_block_starts_as_the_identity() -> None:

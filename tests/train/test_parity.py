@@ -118,7 +118,7 @@ def test_the_group_norms_epsilon_is_told_apart(tmp_path: Path, monkeypatch: pyte
         assert name in found
 
 
-def test_the_textbook_mask_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_mask_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = official_copy(tmp_path, "unet_small_io.safetensors")
     monkeypatch.setattr(swin, "last_row_mask", lambda window, shift: torch.zeros(window**2, window**2))
     assert "unet_small_io.safetensors: wide.out" in failures(folder)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.shared import shared
 from train.errors import TrainError
 from train.networks import swin
-from train.networks.swin_unet import SwinUNet, SwinUNetConfig, timestep_embedding
+from train.networks.layers import timestep_embedding
+from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.rs_fill import filled
 
 SMALL = SwinUNetConfig(

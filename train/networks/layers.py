@@ -1,12 +1,13 @@
-"""The few layers every mobile network is made of: dense 3x3 convolutions, ReLU, pixel shuffle.
+"""The few layers that networks share. The mobile ones: dense 3x3 convolutions, ReLU, pixel shuffle.
 
-No normalisation and no attention: both need statistics of the whole picture at run time, which breaks INT8, neural
-engines and exact tiling. Residual branches start at zero instead, so that depth costs no stability.
+In those no normalisation and no attention: both need statistics of the whole picture at run time, which breaks INT8,
+neural engines and exact tiling. Residual branches start at zero instead, so that depth costs no stability.
 """
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -62,21 +63,33 @@ class Upsample(nn.Sequential):
         super().__init__(nn.Conv2d(inputs, 4 * outputs, kernel, padding=kernel // 2), nn.PixelShuffle(2))
 
 
+class NearestUpsample(nn.Module):
+    """Nearest neighbours and a 3x3 convolution: [N, C, H, W] -> [N, C, 2 H, 2 W]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = conv3x3(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def timestep_embedding(t: Tensor, features: int) -> Tensor:
+    """ADM's float32 sinusoids of the index t [N]: [cos, sin] of t exp(-ln(10000) i / half) -> [N, features]."""
+    half = features // 2
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
+    angles = t[:, None].float() * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
 class TimeEmbedding(nn.Module):
-    """Sinusoidal embedding of the integer time index, then two linear layers (ADM's, as ResShift uses it).
-
-    Frequencies exp(-ln(10000) i / half), output order [cos, sin]; the index 0..T-1 is embedded as it is.
-    """
-
-    frequencies: Tensor
+    """Sinusoids of the integer time index 0..T-1, then two linear layers (ADM's, as ResShift uses it)."""
 
     def __init__(self, features: int, sinusoids: int = 64) -> None:
         super().__init__()
-        half = sinusoids // 2
-        self.register_buffer("frequencies", torch.exp(-math.log(10_000) * torch.arange(half) / half), persistent=False)
+        self.sinusoids = sinusoids
         self.layers = nn.Sequential(nn.Linear(sinusoids, features), nn.SiLU(), nn.Linear(features, features), nn.SiLU())
 
     def forward(self, t: Tensor) -> Tensor:
         """t [N], integer indices -> [N, features], activated."""
-        angles = t[:, None].float() * self.frequencies
-        return self.layers(torch.cat([angles.cos(), angles.sin()], dim=1))
+        return self.layers(timestep_embedding(t, self.sinusoids).to(self.layers[0].weight.dtype))

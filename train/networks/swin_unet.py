@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.errors import TrainError
 from train.networks.constructor import from_arguments
-from train.networks.layers import conv3x3
+from train.networks.layers import NearestUpsample, conv3x3, timestep_embedding
 from train.networks.norm import GroupNorm
 from train.networks.swin import EPS, SwinStage
 
@@ -82,14 +81,6 @@ class SwinUNetConfig:
         return each if isinstance(each, tuple) else (each,) * len(self.channel_mult)
 
 
-def timestep_embedding(t: Tensor, features: int) -> Tensor:
-    """ADM's float32 sinusoids of the index t [N]: [cos, sin] of t exp(-ln(10000) i / half) -> [N, features]."""
-    half = features // 2
-    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
-    angles = t[:, None].float() * frequencies
-    return torch.cat([angles.cos(), angles.sin()], dim=1)
-
-
 class ResBlock(nn.Module):
     """skip(x) + conv(silu(norm(conv(silu(norm(x)))) modulated by the time)))."""
 
@@ -118,17 +109,6 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.op(x)
-
-
-class Upsample(nn.Module):
-    """Nearest neighbours and a convolution: [N, C, H, W] -> [N, C, 2 H, 2 W]."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = conv3x3(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
 class TimedLayers(nn.ModuleList):
@@ -183,7 +163,7 @@ class SwinUNet(nn.Module):
             for block in range(config.res_blocks[level] + 1):
                 layers = [res_block(channels + skips.pop(), width), *attended(level, block)]
                 if level and block == config.res_blocks[level]:
-                    layers.append(Upsample(width))
+                    layers.append(NearestUpsample(width))
                 self.output_blocks.append(TimedLayers(layers))
                 channels = width
         self.out = nn.Sequential(GroupNorm(channels, EPS), nn.SiLU(), _zeroed(conv3x3(channels, config.out_channels)))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.networks.constructor import from_arguments
-from train.networks.layers import conv3x3
+from train.networks.layers import NearestUpsample, conv3x3
 from train.networks.norm import GroupNorm
 
 EPS = 1e-6
@@ -123,17 +123,6 @@ class Downsample(nn.Module):
         return self.conv(F.pad(x, (0, 1, 0, 1)))
 
 
-class Upsample(nn.Module):
-    """Nearest neighbours and a convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = conv3x3(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
-
-
 class Level(nn.Module):
     """All blocks of one resolution, each followed by attention or not."""
 
@@ -168,7 +157,7 @@ class UpLevel(Level):
     def __init__(self, config: DDConfig, level: int) -> None:
         widths = config.widths
         super().__init__(config, level, widths[min(level + 1, len(widths) - 1)], config.res_blocks[level] + 1)
-        self.upsample = Upsample(widths[level]) if level else nn.Identity()
+        self.upsample = NearestUpsample(widths[level]) if level else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.upsample(super().forward(x))
