@@ -92,4 +92,4 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """t [N], integer indices -> [N, features], activated."""
-        return self.layers(timestep_embedding(t, self.sinusoids).to(self.layers[0].weight.dtype))
+        return self.layers(timestep_embedding(t, self.sinusoids).to(next(self.parameters()).dtype))
