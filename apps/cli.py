@@ -37,11 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, prog_name="tadsr")
     except Exception as error:
-        from runtime.errors import TadsrError  # costs numpy and Pillow, which --help does without
+        from runtime.commands import explain  # costs numpy and Pillow, which --help does without
+        from runtime.errors import TadsrError
 
-        if not isinstance(error, TadsrError):
+        if not isinstance(error, TadsrError | OSError):
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {explain(error)}\n")
         sys.exit(2)
 
 

@@ -99,7 +99,7 @@ class FinetuneTask:
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)
-        return {"student": network.student, "lr_encoder": network.lr_encoder}
+        return {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
 
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.diffusion), "sampling_steps": 1}
+        return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}

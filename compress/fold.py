@@ -18,6 +18,7 @@ from compress.radius import effective_radius, receptive_radius
 from runtime import commands
 from runtime.atomic import replacing
 from runtime.program import ProgramCard
+from train.checkpoints import network_identity
 from train.data import random_crop
 from train.loop import train
 from train.photos import find_photos, load_photo
@@ -31,9 +32,7 @@ def export_program(network: Deployed) -> ExportedProgram:
     align = network.student.stride
     example = torch.rand(2, 3, 16 * align, 24 * align)  # every free size differs, so that none is taken for another
     free = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.export.export(network.eval(), (example,), dynamic_shapes=free)
+    return torch.export.export(network.eval(), (example,), dynamic_shapes=free)
 
 
 def count_macs(network: nn.Module, side: int = 64) -> int:
@@ -53,8 +52,11 @@ def count_macs(network: nn.Module, side: int = 64) -> int:
     return round(total / side**2)
 
 
-def write_program(network: Deployed, settings: FoldSettings) -> Path:
-    """Measure the radii on photos and write ``student.pt2`` and ``program.json`` into the run's folder."""
+def write_program(network: Deployed, settings: FoldSettings, steps: int) -> Path:
+    """Measure the radii on photos and write ``student.pt2`` and ``program.json`` into the run's folder.
+
+    ``steps`` are those of the finetuning that were done.
+    """
     align = network.student.stride
     radius = receptive_radius(network, align, SCALE)
     photos = measuring_photos(find_photos(settings.photos, settings.licences))
@@ -70,15 +72,17 @@ def write_program(network: Deployed, settings: FoldSettings) -> Path:
         macs_per_pixel=count_macs(network),
         licence=settings.licence,
         provenance={
-            "method": "TAD-SR, vanilla distillation, finetuned for deployment without noise",
-            "finetune_steps": settings.steps,
-            "seed": settings.seed,
-            "licences_of_photos": settings.licences,
+            "method": "TAD-SR (arXiv 2408.07476), finetuned and folded for z_T = z_y",
+            "finetuning": {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed},
+            "photos": f"licences: {settings.licences}",
+            "autoencoder": network_identity(settings.autoencoder),
+            "student": network_identity(settings.student),
             "torch": metadata.version("torch"),
         },
     )
     path = settings.out / "student.pt2"
-    with replacing(path) as draft:
+    with replacing(path) as draft, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.export.save(export_program(network), draft)
     card.write(settings.out)
     return path
@@ -95,10 +99,11 @@ def measuring_photos(paths: list[Path], count: int = 12, side: int = 256) -> lis
 def main() -> None:
     settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into one graph.")
     task = FinetuneTask(settings)
-    trained = train(task, settings).cpu()
+    trained, steps = train(task, settings)
     assert isinstance(trained, LRStudent)
+    trained.cpu()
     network = fold(task.autoencoder.cpu(), trained.student, trained.lr_encoder, task.schedule)
-    path = write_program(network, settings)
+    path = write_program(network, settings, steps)
     commands.say(f"wrote {path}")
 
 

@@ -5,12 +5,13 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import track
 
 from export.exporters import EXPORTERS
 from export.program import open_program
 from runtime import commands
-from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, write_bundle
+from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
 
 
 def bundle(program_path: Path, output: Path) -> Bundle:
@@ -18,10 +19,11 @@ def bundle(program_path: Path, output: Path) -> Bundle:
 
     Raises ``ExportError`` or ``BundleError``.
     """
+    check_target(output)
     program, card = open_program(program_path)
     artifacts, files, accuracy = [], {}, []
     with tempfile.TemporaryDirectory() as folder:
-        for exporter in track(EXPORTERS, description="exporting", transient=True):
+        for exporter in track(EXPORTERS, description="exporting", transient=True, console=Console(stderr=True)):
             file = f"{card.name}-{exporter.precision}{exporter.suffix}"
             path = Path(folder) / file
             exporter.export(program, path)

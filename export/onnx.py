@@ -81,7 +81,7 @@ def main() -> None:
             exporter.export(program, draft)
             report = exporter.verify(draft, program, card.align)
     except OSError as error:
-        raise ExportError(f"{arguments.output}: cannot be written ({error}); choose another -o") from error
+        raise ExportError(f"{arguments.output}: cannot be written ({error.strerror}); choose another -o") from error
     commands.say(
         f"{arguments.output}: {report.worst_psnr:.1f} dB from the program at worst, "
         f"largest error {report.largest_error:.1e}"

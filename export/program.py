@@ -19,9 +19,11 @@ def open_program(path: Path) -> tuple[ExportedProgram, ProgramCard]:
     if not path.is_file():
         raise ExportError(f"{path}: no such file; make the program with `python -m compress.fold`")
     card = read_card(path)
+    if not zipfile.is_zipfile(path):  # asked first, since torch logs a traceback of its own
+        raise ExportError(f"{path}: not an exported program; make it again with `python -m compress.fold`")
     try:
         program = torch.export.load(path)
-    except (RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ExportError(
             f"{path}: not an exported program ({reason}); make it again with `python -m compress.fold`"

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -19,6 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield draft
+        draft.chmod(0o666 & ~_UMASK)  # some libraries write files that only their owner may read
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         draft.replace(path)

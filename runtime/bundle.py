@@ -73,7 +73,9 @@ def write_bundle(folder: str | os.PathLike[str], manifest: Manifest, files: Mapp
     >>> write_bundle("photo.tadsr", manifest, {"fp32.onnx": Path("student.onnx")})  # doctest: +SKIP
     """
     folder = Path(folder).absolute()
-    _check_target(folder, manifest, files)
+    check_target(folder)
+    if missing := sorted({artifact.file for artifact in manifest.artifacts} ^ files.keys()):
+        raise BundleError(f"{folder}: {missing[0]} is not both in the manifest and among the files; name it in both")
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         temporary.mkdir(parents=True)
@@ -95,14 +97,16 @@ def write_bundle(folder: str | os.PathLike[str], manifest: Manifest, files: Mapp
     return Bundle(folder, finished)
 
 
-def _check_target(folder: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+def check_target(folder: Path) -> None:
+    """Raise `BundleError` where no bundle can be written to `folder`. Best asked before the work.
+
+    >>> check_target(Path("photo.tadsr"))
+    """
     if folder.suffix != SUFFIX:
         raise BundleError(f"{folder}: a bundle's name ends in {SUFFIX}; choose such a name")
     # Replacing a folder deletes what was in it, so it must be recognisable as a bundle.
     if folder.exists() and not (folder / MANIFEST_FILE).is_file():
         raise BundleError(f"{folder}: exists and is not a bundle folder; choose another name")
-    if missing := sorted({artifact.file for artifact in manifest.artifacts} ^ files.keys()):
-        raise BundleError(f"{folder}: {missing[0]} is not both in the manifest and among the files; name it in both")
 
 
 def _swap(new: Path, folder: Path) -> None:

@@ -11,21 +11,27 @@ PACKAGES = ("train", "compress", "export", "runtime", "apps")
 
 def run(main: Callable[[], None]) -> None:
     """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130."""
-    from rich.console import Console  # only commands need it; `import runtime` stays light
-    from rich.logging import RichHandler
-
-    handler = RichHandler(console=Console(stderr=True), show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    handler = logging.StreamHandler(sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler])
     for package in PACKAGES:  # libraries below us stay quiet
         logging.getLogger(package).setLevel(logging.INFO)
     try:
         main()
-    except TadsrError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except (TadsrError, OSError) as error:
+        sys.stderr.write(f"error: {explain(error)}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; a training goes on from its last checkpoint when the command is given again\n")
         sys.exit(130)
+
+
+def explain(error: TadsrError | OSError) -> str:
+    """One line for the user. An ``OSError`` that nobody foresaw is raised again unless it names its file."""
+    if isinstance(error, TadsrError):
+        return str(error)
+    if error.filename is None:
+        raise error
+    return f"{error.filename}: {error.strerror or error}; check the path and its permissions"
 
 
 def say(text: str) -> None:

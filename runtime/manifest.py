@@ -33,8 +33,8 @@ class Manifest:
     """What a bundle holds and how it wants to be run; every length is in LR pixels.
 
     `align` divides every height and width the network accepts. Beyond `receptive_radius` no input changes an output at
-    all; beyond `effective_radius` none changes it visibly (1/4 level of 255). `tiles` are the tile sizes that were
-    verified. `artifacts` stand in order of preference: `backend="auto"` takes the first one that can run.
+    all; beyond `effective_radius` none changes it visibly (1/4 level of 255). `tiles` are tile sizes that
+    suit the network. `artifacts` stand in order of preference: `backend="auto"` takes the first one that can run.
     """
 
     name: str

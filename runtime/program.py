@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .atomic import replacing
 from .errors import TadsrError
 
 PROGRAM_FILE = "program.json"
@@ -41,7 +42,8 @@ class ProgramCard:
 
     def write(self, folder: Path) -> None:
         """Write `program.json` into the folder."""
-        (folder / PROGRAM_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        with replacing(folder / PROGRAM_FILE) as draft:
+            draft.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def read_card(program: Path) -> ProgramCard:

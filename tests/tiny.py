@@ -1,15 +1,19 @@
-"""A preset and photos so small that a whole run of any stage takes seconds."""
+"""A preset, photos and networks so small that a whole run of any stage takes seconds."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 from PIL import Image
 
+from train.checkpoints import describe, save_network
+from train.diffusion import ScheduleConfig
 from train.drawn import draw
-from train.networks.autoencoder import AutoencoderConfig
+from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.lr_encoder import LREncoderConfig
-from train.networks.unet import UNetConfig
+from train.networks.unet import UNet, UNetConfig
 
 AUTOENCODER = AutoencoderConfig(
     latent_channels=3, encoder_width=8, encoder_blocks=1, decoder_width=8, decoder_blocks=1, decoder_fine_width=4
@@ -42,3 +46,20 @@ def write_preset(path: Path) -> Path:
     }
     path.write_text(yaml.safe_dump(preset), encoding="utf-8")
     return path
+
+
+def write_networks(folder: Path) -> Path:
+    """autoencoder, teacher and student.safetensors with random weights, as trainers with that preset write them."""
+    torch.manual_seed(0)
+    autoencoder, teacher, student = Autoencoder(AUTOENCODER), UNet(TEACHER, 3), UNet(STUDENT, 3)
+    for network in (teacher, student):
+        torch.nn.init.normal_(network.conv_out.weight, std=0.1)
+    diffusion = asdict(ScheduleConfig(steps=4, min_noise=0.2))
+    headers = {
+        "autoencoder": describe(autoencoder),
+        "teacher": describe(teacher, diffusion=diffusion, sampling={"steps": 4}),
+        "student": describe(student, diffusion=diffusion, sampling={"steps": 1}),
+    }
+    for name, network in (("autoencoder", autoencoder), ("teacher", teacher), ("student", student)):
+        save_network(folder / f"{name}.safetensors", network.state_dict(), headers[name])
+    return folder

@@ -89,13 +89,11 @@ def measure_latents(network: Autoencoder, dataset: CropDataset, batches: int = 6
 
 def main() -> None:
     settings = parse(AutoencoderSettings, "train.autoencoder", "Train the f4 autoencoder.")
-    network = train(AutoencoderTask(settings), settings, degraded=False)
+    network, steps = train(AutoencoderTask(settings), settings, degraded=False)
     assert isinstance(network, Autoencoder)
     dataset = CropDataset(find_photos(settings.photos, settings.licences), settings.data, seed=settings.seed + 1)
     network.standardise(*measure_latents(network, dataset))
-    save_network(
-        settings.out / "autoencoder.safetensors", network.state_dict(), describe(network, steps=settings.steps)
-    )
+    save_network(settings.out / "autoencoder.safetensors", network.state_dict(), describe(network, steps=steps))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Weights on disk: one safetensors file per network, which says in its header how to build that network again."""
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -49,6 +50,12 @@ def network_kind(path: Path, wanted: Collection[str]) -> str:
     return str(description["kind"])
 
 
+def network_identity(path: Path) -> dict[str, Any]:
+    """What a network's file says of it, and the file's SHA-256: for the record of what was made of it."""
+    _, description = _read_network(path, tuple(BUILDERS))
+    return {**description, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
 def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file in float32, in eval mode, and its description.
 
@@ -78,21 +85,16 @@ class Sampling:
     """Its noise schedule."""
     steps: int
     """Network calls: all of the schedule's for a teacher, 1 for a student."""
+    noise: float = 1.0
+    """Standard deviation of the prior's noise: 1, or 0 for a student that was finetuned to live without."""
 
 
 def load_unet(path: Path) -> tuple[UNet, Sampling]:
     """Teacher or student of a file, frozen, and how to sample it. Raises ``TrainError`` as ``load_network``."""
     network, description = load_network(path, "unet")
     assert isinstance(network, UNet)
-    sampling = Sampling(ScheduleConfig(**description["diffusion"]), description["sampling_steps"])
+    sampling = Sampling(ScheduleConfig(**description["diffusion"]), **description["sampling"])
     return network.requires_grad_(False), sampling
-
-
-def load_lr_encoder(path: Path) -> LREncoder:
-    """The LR encoder of a file, frozen. Raises ``TrainError`` as ``load_network``."""
-    network, _ = load_network(path, "lr_encoder")
-    assert isinstance(network, LREncoder)
-    return network.requires_grad_(False)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -105,7 +107,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         with replacing(path) as draft:
             save_file({k: v.contiguous() for k, v in tensors.items()}, draft, dict(metadata))
     except (OSError, SafetensorError) as error:
-        raise TrainError(f"{path}: cannot be written ({error}); free some space or choose another folder") from error
+        reason = getattr(error, "strerror", None) or error
+        raise TrainError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -137,7 +140,7 @@ def load_optimiser_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[st
 def _read_network(path: Path, wanted: Collection[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, metadata = load_tensors(path)
     if "network" not in metadata:
-        raise TrainError(f"{path}: not a network file of this project (its header has no description)")
+        raise TrainError(f"{path}: not a network (its header describes none); give one that a trainer wrote")
     description: dict[str, Any] = json.loads(metadata["network"])
     if description.get("kind") not in wanted:
         raise TrainError(

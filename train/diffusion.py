@@ -119,9 +119,9 @@ def schedule(config: ScheduleConfig) -> Schedule:
 
 
 def respace(full: Schedule, steps: int) -> Schedule:
-    """Keep the indices int(T / S * i), i < S; the network is still told the original index."""
+    """Keep the indices int(T / S * i), i < S; the network is still told the original index. (For 1: ``one_step``.)"""
     if not 1 < steps <= full.steps:
-        raise ValueError(f"{steps} sampling steps asked of a schedule that has {full.steps}: ask 2 to {full.steps}")
+        raise ValueError(f"{steps} sampling steps asked of a schedule that has {full.steps}; ask 1 to {full.steps}")
     kept = sorted({int(full.steps / steps * i) for i in range(steps)})
     return Schedule(full.sqrt_etas[kept], full.kappa, tuple(full.indices[i] for i in kept))
 

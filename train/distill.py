@@ -222,7 +222,8 @@ class DistillTask:
         return {"student": network}
 
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.diffusion), "sampling_steps": 1}
+        chosen = {key: getattr(self.settings, key) for key in ("objective", "score", "discriminator")}
+        return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1}, "distillation": chosen}
 
 
 def _randn_like(x: Tensor, generator: torch.Generator) -> Tensor:

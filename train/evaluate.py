@@ -27,16 +27,17 @@ def find_pairs(folder: Path) -> list[Pair]:
     Raises ``TrainError`` where an HR picture is missing or not four times as large.
     """
     if not (folder / "LR").is_dir():
-        return [(path.name, load_photo(path), None) for path in find_photos(folder)]
+        return [(str(path.relative_to(folder)), load_photo(path), None) for path in find_photos(folder)]
     pairs: list[Pair] = []
     for path in find_photos(folder / "LR"):
-        other = folder / "HR" / path.name
+        name = path.relative_to(folder / "LR")
+        other = folder / "HR" / name
         if not other.is_file():
             raise TrainError(f"{other}: no such file; every picture of LR needs one of the same name in HR")
         lr, hr = load_photo(path), load_photo(other)
         if hr.shape[:2] != (SCALE * lr.shape[0], SCALE * lr.shape[1]):
             raise TrainError(f"{other}: is {hr.shape[1]}x{hr.shape[0]}, not {SCALE} times its LR picture")
-        pairs.append((path.name, lr, hr))
+        pairs.append((str(name), lr, hr))
     return pairs
 
 
@@ -47,8 +48,9 @@ def restored(
     for name, lr, hr in pairs:
         sr = restorer(lr, hr)
         if save is not None:
-            save.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(sr).save(save / f"{Path(name).stem}.png")
+            target = (save / name).with_suffix(".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            runtime.save_picture(Image.fromarray(sr), target)
         yield name, sr, hr, lr
 
 
@@ -79,15 +81,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     options = SamplingOptions(arguments.autoencoder, arguments.steps, arguments.seed)
-    models = arguments.models or [runtime.DEFAULT_BUNDLE]
-    restorers = {str(path): open_restorer(path, options) for path in models}
+    models = {str(path): path for path in arguments.models} or {"shipped": runtime.DEFAULT_BUNDLE}
+    restorers = {name: open_restorer(path, options) for name, path in models.items()}
     pairs = find_pairs(arguments.data)
     rows = {"bicubic": scoring.score_all((name, scoring.bicubic(lr, SCALE), hr, lr) for name, lr, hr in pairs)}
     for model, restorer in restorers.items():
-        folder = arguments.save / Path(model).stem if arguments.save else None
+        folder = arguments.save / model.strip("/").replace("/", "-") if arguments.save else None
         results = restored(restorer, pairs, folder)
         shown = track(results, model, total=len(pairs), console=Console(stderr=True), transient=True)
-        rows[Path(model).name] = scoring.score_all(shown)
+        rows[model] = scoring.score_all(shown)
     if all(hr is not None for _, _, hr in pairs):
         rows["HR"] = scoring.score_all((name, hr, hr, lr) for name, lr, hr in pairs if hr is not None)
     if arguments.json:

@@ -4,18 +4,16 @@ Everything random in step i is drawn from a generator seeded by (seed, i), and t
 of (seed, i) too. So a checkpoint holds no random state, and a resumed run repeats the other's losses to the bit.
 """
 
-import json
 import logging
 import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-import yaml
 from lightning_fabric import Fabric
 from numpy.random import SeedSequence
 from torch import Tensor, nn
@@ -35,16 +33,20 @@ from train.errors import TrainError
 from train.networks.memory import channels_last
 from train.photos import find_photos
 from train.progress import Steps
+from train.run_folder import CHECKPOINT, LOSSES, keep_losses_before, losses_line, open_run
 from train.settings import SCALE, TrainingSettings
-
-CHECKPOINT = "checkpoint.safetensors"
-LOSSES = "losses.jsonl"
-SETTINGS = "config.yaml"
-FREE_TO_CHANGE = frozenset({"out", "minutes", "device", "workers", "save_every", "log_every", "picture_every"})
-"""Settings that may differ when a run is resumed; any other would make it another run."""
 
 _log = logging.getLogger(__name__)
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it set it to announce its precision
+
+
+class Trained(NamedTuple):
+    """The outcome of a run so far."""
+
+    network: nn.Module
+    """The first player's averaged network, in eval mode."""
+    steps: int
+    """Steps done, of this and earlier sittings."""
 
 
 class Round(NamedTuple):
@@ -93,37 +95,45 @@ class Task(Protocol):
         """What the exported files say beside their networks' sizes; JSON-able."""
 
 
-def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.Module:
-    """Train to ``settings.steps`` steps or ``settings.minutes`` -> the first player's averaged network, in eval mode.
+def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> Trained:
+    """Train to ``settings.steps`` steps or ``settings.minutes``.
 
     Resumes the run found in ``settings.out``. Raises ``TrainError`` where that run has other settings, where a loss
     is not finite, or where a file cannot be written.
     """
-    _check_same_run(settings)
+    open_run(settings)
     out, state = settings.out, _State(task, settings)
     start = state.resume()
     photos = find_photos(settings.photos, settings.licences)
     dataset = CropDataset(photos, settings.data, settings.degradation if degraded else None, settings.seed, SCALE)
-    batches = loader(dataset, settings.batch, start, settings.steps - start, settings.workers)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / SETTINGS).write_text(yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8")
-    _keep_losses_before(out / LOSSES, start)
+    fabric = state.fabric
+    batches = loader(
+        dataset,
+        settings.batch,
+        start,
+        settings.steps - start,
+        settings.workers,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    keep_losses_before(start, out)
     if start:
         _log.info("%s: goes on from step %d of %d in %s", task.name, start, settings.steps, out)
 
+    done = start
     deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
     with (
         Steps(task.name, settings.steps, start) as progress,
         SummaryWriter(str(out / "tensorboard"), purge_step=start) as board,
         (out / LOSSES).open("a", encoding="utf-8") as losses,
     ):
-        for step, batch in enumerate(state.fabric.setup_dataloaders(batches, use_distributed_sampler=False), start):
+        for step, batch in enumerate(fabric.setup_dataloaders(batches, use_distributed_sampler=False), start):
             measures = state.step(step, batch)
             done = step + 1
             last = done == settings.steps or time.monotonic() > deadline
             if done % settings.log_every == 0 or last:
                 values = {name: value.item() for name, value in measures.items()}
-                losses.write(json.dumps({"step": step, **values}) + "\n")
+                losses.write(losses_line(step, values))
                 losses.flush()
                 for name, value in values.items():
                     board.add_scalar(name, value, step)
@@ -134,7 +144,7 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> nn.M
                 state.save(done)
             if last:
                 break
-    return state.average.module.eval()
+    return Trained(state.average.module.eval(), done)
 
 
 class _State:
@@ -142,7 +152,10 @@ class _State:
 
     def __init__(self, task: Task, settings: TrainingSettings) -> None:
         self.task, self.settings = task, settings
-        self.fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
+        try:
+            self.fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
+        except (RuntimeError, ValueError) as error:  # Lightning's own exceptions derive from these
+            raise TrainError(f"--device {settings.device}: not to be had here; give --device auto or cpu") from error
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.wrapped_optimisers: dict[str, Any] = {}
@@ -190,16 +203,17 @@ class _State:
         return norm
 
     def save(self, step: int) -> None:
-        """Write the checkpoint, and the averaged weights as the files that other stages read."""
+        """Write the averaged weights as the files that other stages read, and the checkpoint."""
         out = self.settings.out
         tensors = _prefixed("average", self.average.state_dict())
         for name in self.networks:
             tensors |= _prefixed(f"network-{name}", self.networks[name].state_dict())
             tensors |= _prefixed(f"optimiser-{name}", optimiser_tensors(self.optimisers[name]))
-        save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
         for name, network in self.task.exports(self.average.module).items():
             description = describe(network, steps=step, **self.task.description())
             save_network(out / f"{name}.safetensors", network.state_dict(), description)
+        # Last, so that after a kill in between the steps that the other files lack are done again.
+        save_tensors(out / CHECKPOINT, {k: v.cpu() for k, v in tensors.items()}, {"step": str(step)})
 
     def resume(self) -> int:
         """Put back what the checkpoint holds -> the number of steps done (0 without a checkpoint)."""
@@ -211,10 +225,13 @@ class _State:
         for name, value in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = value
-        self.average.load_state_dict(parts["average"])
-        for name in self.networks:
-            self.networks[name].load_state_dict(parts[f"network-{name}"])
-            load_optimiser_tensors(self.optimisers[name], parts[f"optimiser-{name}"])
+        try:
+            self.average.load_state_dict(parts["average"])
+            for name in self.networks:
+                self.networks[name].load_state_dict(parts[f"network-{name}"])
+                load_optimiser_tensors(self.optimisers[name], parts[f"optimiser-{name}"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise TrainError(f"{path}: of another version or network; remove it, or give another --out") from error
         return int(metadata["step"])
 
 
@@ -230,33 +247,12 @@ def _generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     return torch.Generator(device).manual_seed(int(state) % 2**63)
 
 
-def _check_same_run(settings: TrainingSettings) -> None:
-    path = settings.out / SETTINGS
-    if not (settings.out / CHECKPOINT).exists() or not path.exists():
-        return
-    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(asdict(settings))
-    changed = sorted(key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key])
-    if changed:
-        raise TrainError(
-            f"{settings.out}: holds a run with another {', '.join(changed)}; "
-            "give the same settings to go on, or another --out"
-        )
-
-
 def _raise_not_finite(name: str, step: int, terms: Mapping[str, Tensor], out: Path) -> None:
     bad = ", ".join(term for term, value in terms.items() if not torch.isfinite(value))
     kept = (
         f"the last good checkpoint is {out / CHECKPOINT}" if (out / CHECKPOINT).exists() else "there is no checkpoint"
     )
     raise TrainError(f"{name}: loss {bad} is not finite at step {step}; {kept}; try a lower --lr")
-
-
-def _keep_losses_before(path: Path, step: int) -> None:
-    """Drop the lines of steps that will be done again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < step]
-        path.write_text("".join(kept), encoding="utf-8")
 
 
 @torch.no_grad()
@@ -270,12 +266,3 @@ def _write_pictures(
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{key}": value for key, value in tensors.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Settings as YAML's own types."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value

@@ -4,9 +4,7 @@ It was fitted once, before the first distillation, and is not refitted: scores w
 """
 
 import argparse
-import shlex
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +12,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from runtime import niqe
+from runtime import commands, niqe
 from runtime.atomic import replacing
-from runtime.errors import TadsrError
 from runtime.metrics import luma
 from train.errors import TrainError
 from train.photos import find_photos, load_photo
@@ -68,25 +65,17 @@ def save(fitted: Fit, path: Path, command: str) -> None:
         )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The command; returns the exit code, 2 for a user's mistake."""
-    arguments = sys.argv[1:] if argv is None else argv
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.naturalness", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="folder of sharp photos, or a .txt list of them")
     parser.add_argument("--licences", choices=["free", "all"], default="all", help="which photos of the folder")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .npz file to write")
-    options = parser.parse_args(arguments)
-    console = Console(stderr=True)
-    try:
-        photos = find_photos(options.photos, options.licences)
-        fitted = fit(track(photos, "photos", console=console))
-        save(fitted, options.output, shlex.join(["python", "-m", "train.naturalness", *arguments]))
-    except (TadsrError, OSError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 2
-    console.print(f"{fitted.patches} patches of {len(fitted.photos)} photos -> {options.output}")
-    return 0
+    options = parser.parse_args(argv)
+    photos = find_photos(options.photos, options.licences)
+    fitted = fit(track(photos, "photos", console=Console(stderr=True), transient=True))
+    save(fitted, options.output, f"python -m train.naturalness --photos PHOTOS --licences {options.licences}")
+    commands.say(f"{fitted.patches} patches of {len(fitted.photos)} photos -> {options.output}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.run(main)

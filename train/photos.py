@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from runtime.errors import PictureError
+from runtime.pictures import open_picture, quantise
 from train.errors import PhotoError
 
 Licences = Literal["free", "all"]
@@ -90,10 +92,9 @@ def load_photo(path: Path) -> NDArray[np.uint8]:
     Raises PhotoError where it cannot be read or decoded.
     """
     try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
+        return quantise(open_picture(path).pixels, np.dtype(np.uint8))
+    except PictureError as error:
+        raise PhotoError(str(error)) from error
 
 
 def _unreadable(path: Path, error: Exception) -> PhotoError:

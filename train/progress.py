@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Steps:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[losses]}"),
+            console=Console(stderr=True),
         )
         self._task = self._bar.add_task(name, total=total, completed=start, losses="")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from runtime import commands
 from train.checkpoints import BUILDERS, load_network, network_kind, save_network
+from train.errors import TrainError
 
 
 def publish(source: Path, folder: Path) -> Path:
@@ -20,6 +21,8 @@ def main() -> None:
     parser.add_argument("networks", type=Path, nargs="+", help="weights that trainers wrote (.safetensors)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write to")
     arguments = parser.parse_args()
+    if twice := {a.name for a in arguments.networks for b in arguments.networks if a != b and a.name == b.name}:
+        raise TrainError(f"{min(twice)}: named twice; publish one of them into another folder")
     for source in arguments.networks:
         target = publish(source, arguments.output)
         commands.say(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -1,5 +1,6 @@
 """Anything that makes a large picture of a small one, opened by what its file is, for evaluation."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -54,10 +55,12 @@ def _open_bundle(path: Path, options: SamplingOptions) -> Restorer:
 
 
 def _open_program(path: Path, options: SamplingOptions) -> Restorer:
+    if not zipfile.is_zipfile(path):
+        raise TrainError(f"{path}: no such program, or a damaged one; make it with `python -m compress.fold`")
     card = read_card(path)
     try:
         module = torch.export.load(path).module()
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, KeyError) as error:
         raise TrainError(f"{path}: not an exported program ({' '.join(str(error).split())[:200]})") from error
     return lambda lr, hr: _from_tensor(_padded(module, _to_tensor(lr), card.align, card.scale))
 
@@ -79,22 +82,25 @@ def _open_autoencoder(path: Path, options: SamplingOptions) -> Restorer:
 
 def _open_unet(path: Path, options: SamplingOptions) -> Restorer:
     network, sampling = load_unet(path)
-    autoencoder = load_autoencoder(options.autoencoder or path.parent / "autoencoder.safetensors")
+    beside = path.parent / "autoencoder.safetensors"
+    if options.autoencoder is None and not beside.is_file():
+        raise TrainError(f"{path}: decodes by an autoencoder, and there is none beside it; name it with --autoencoder")
+    autoencoder = load_autoencoder(options.autoencoder or beside)
     full = diffusion.schedule(sampling.diffusion)
-    steps = options.steps or sampling.steps
+    steps = sampling.steps if options.steps is None else options.steps
     try:
         schedule = full if steps in (1, full.steps) else diffusion.respace(full, steps)
     except ValueError as error:
         raise TrainError(f"{path}: {error}") from error
-    restore = partial(_sample, network, autoencoder, schedule, steps == 1, options.seed)
+    restore = partial(_sample, network, autoencoder, schedule, steps == 1, sampling.noise, options.seed)
     return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), network.stride, 4))
 
 
 def _sample(
-    network: UNet, autoencoder: Autoencoder, schedule: diffusion.Schedule, once: bool, seed: int, lr: Tensor
+    network: UNet, autoencoder: Autoencoder, schedule: diffusion.Schedule, once: bool, std: float, seed: int, lr: Tensor
 ) -> Tensor:
     given = condition(autoencoder, lr)
-    noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(seed))
+    noise = std * torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(seed))
     denoiser = bind(network, given)
     if once:
         z_0 = diffusion.one_step(schedule, denoiser, given.z_y, noise)

@@ -1,14 +1,14 @@
 """Settings of a training run: a preset (YAML), then whatever the command line overrides."""
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
-import yaml
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
 from train.data import CropSettings
 from train.degradation import DegradationSettings
@@ -18,9 +18,11 @@ from train.networks.autoencoder import AutoencoderConfig
 from train.networks.lr_encoder import LREncoderConfig
 from train.networks.unet import UNetConfig
 from train.photos import Licences
+from train.presets import preset_defaults
 
-PRESETS = Path(__file__).parent / "configs"
 SCALE = 4
+SMALLEST_CROP = 48
+"""The degradation's largest filter, on the LR grid, must be reflected at the borders."""
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the docstrings under the fields are the help texts
 
@@ -71,8 +73,8 @@ class TrainingSettings:
     """Decay of the exponential moving average of the weights, which is what a run exports."""
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     """Arithmetic of the networks; weights and optimiser are always float32."""
-    device: str = "auto"
-    """"cpu", "cuda", "mps", or "auto" for the best there is."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """"auto" takes the best there is."""
     workers: int = 1
     """Processes that load and degrade photos."""
     seed: int = 0
@@ -109,15 +111,50 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument("--preset", default="mobile")
     known, _ = chosen.parse_known_args(argv)
-    for key, value in preset_defaults(str(known.preset), stage.rpartition(".")[2]).items():
-        try:
-            parser.set_defaults({key: value})
-        except KeyError as error:
-            raise TrainError(
-                f"preset {known.preset}: unknown key {key!r}; `python -m {stage} --help` lists them"
-            ) from error
+    defaults = preset_defaults(str(known.preset), stage.rpartition(".")[2])
+    _check_preset(settings, str(known.preset), defaults)
+    parser.set_defaults(defaults)
     values = parser.instantiate(parser.parse_args(argv))
-    return settings(**{field.name: values[field.name] for field in fields(settings)})
+    made = settings(**{field.name: values[field.name] for field in fields(settings)})
+    check(made)
+    return made
+
+
+def check(settings: TrainingSettings) -> None:
+    """Raise ``TrainError`` for the first value that cannot work."""
+    model, crop = settings.model, settings.data.crop
+    levels = max(len(model.teacher.widths), len(model.student.widths))
+    grid = SCALE * 2 ** (levels - 1)
+    at_least = {
+        **dict.fromkeys(("steps", "batch", "save_every", "log_every", "picture_every"), 1),
+        **dict.fromkeys(("workers", "warmup", "seed"), 0),
+    }
+    for name, least in at_least.items():
+        if getattr(settings, name) < least:
+            raise TrainError(f"--{name} {getattr(settings, name)}: give {least} or more")
+    if settings.lr <= 0 or not 0 <= settings.ema < 1:
+        raise TrainError(f"--lr {settings.lr} --ema {settings.ema}: the rate is above 0, the decay from 0 to below 1")
+    if crop < SMALLEST_CROP or crop % grid:
+        raise TrainError(f"--data.crop {crop}: give a multiple of {grid} from {-(-SMALLEST_CROP // grid) * grid} on")
+    if model.diffusion.steps < 2:
+        raise TrainError(f"--model.diffusion.steps {model.diffusion.steps}: give 2 or more")
+    for name, network in (("teacher", model.teacher), ("student", model.student)):
+        if len(network.widths) != len(network.blocks):
+            raise TrainError(
+                f"--model.{name}: {len(network.widths)} widths and {len(network.blocks)} blocks; give as many"
+            )
+
+
+def _check_preset(settings: type[TrainingSettings], preset: str, defaults: Mapping[str, Any]) -> None:
+    """Raise ``TrainError`` where a preset has an unknown key or a bad value: defaults are not looked at by parsing."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(settings, None)
+    try:
+        parser.parse_args(
+            ["--out=o", "--photos=p", *(f"--{key}={json.dumps(value)}" for key, value in defaults.items())]
+        )
+    except ArgumentError as error:
+        raise TrainError(f"preset {preset}: {' '.join(str(error).split())}") from error
 
 
 class _Parser(ArgumentParser):
@@ -125,24 +162,3 @@ class _Parser(ArgumentParser):
         """One line, where the library would list every option first."""
         sys.stderr.write(f"error: {' '.join(message.split())}; see `{self.prog} --help`\n")
         sys.exit(2)
-
-
-def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
-    """The flat defaults {"model.teacher.widths": ..., "steps": ...} that a preset gives to one stage."""
-    path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.yaml")))
-        raise TrainError(f"{preset}: no such preset; choose one of {known}, or give the path of a YAML file")
-    try:
-        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise TrainError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    shared = {name: sections[name] for name in ("model", "data", "degradation") if name in sections}
-    return _flatten(shared) | _flatten(sections.get(stage, {}))
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

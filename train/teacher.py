@@ -73,7 +73,7 @@ class TeacherTask:
     def description(self) -> dict[str, Any]:
         return {
             "diffusion": asdict(self.settings.model.diffusion),
-            "sampling_steps": self.settings.model.diffusion.steps,
+            "sampling": {"steps": self.settings.model.diffusion.steps},
         }
 
 

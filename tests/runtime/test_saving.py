@@ -98,8 +98,8 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatc
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def full_disk(self: Image.Image, file: object, *args: object, **options: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
+    def full_disk(self: Image.Image, file: Path, *args: object, **options: object) -> None:
+        file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

@@ -16,7 +16,7 @@ from train.networks.unet import UNet
 
 
 def save(path: Path, network: torch.nn.Module, half: bool = False) -> Path:
-    extra = {"diffusion": asdict(ScheduleConfig(steps=4)), "sampling_steps": 1}
+    extra = {"diffusion": asdict(ScheduleConfig(steps=4)), "sampling": {"steps": 1}}
     checkpoints.save_network(path, network.state_dict(), checkpoints.describe(network, **extra), half)
     return path
 

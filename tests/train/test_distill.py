@@ -1,7 +1,6 @@
 """TAD-SR's objective, equation by equation, and who learns from which term."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.tiny import AUTOENCODER, STUDENT, TEACHER, write_preset
-from train.checkpoints import describe, save_network
-from train.diffusion import ScheduleConfig
+from tests.tiny import write_networks, write_preset
 from train.distill import DistillSettings, DistillTask
 from train.errors import TrainError
 from train.loop import Round
-from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator, DiscriminatorConfig, Modulation
-from train.networks.unet import UNet
 from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import largest_hsd_time
 from train.settings import parse
@@ -29,14 +24,7 @@ HEADS = DiscriminatorConfig(width=32, time_features=16)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("distill")
     write_preset(folder / "tiny.yaml")
-    torch.manual_seed(0)
-    autoencoder, teacher, student = Autoencoder(AUTOENCODER), UNet(TEACHER, 3), UNet(STUDENT, 3)
-    for network in (teacher, student):
-        nn.init.normal_(network.conv_out.weight, std=0.1)
-    sampling = {"diffusion": asdict(ScheduleConfig(steps=4, min_noise=0.2)), "sampling_steps": 4}
-    save_network(folder / "autoencoder.safetensors", autoencoder.state_dict(), describe(autoencoder))
-    save_network(folder / "teacher.safetensors", teacher.state_dict(), describe(teacher, **sampling))
-    save_network(folder / "student.safetensors", student.state_dict(), describe(student, **sampling))
+    write_networks(folder)
     return folder
 
 

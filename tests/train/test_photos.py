@@ -116,7 +116,7 @@ def test_a_broken_photo_is_named(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "cut.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(PhotoError, match=r"cut\.png: not a readable photo"):
+    with pytest.raises(PhotoError, match=r"cut\.png: "):
         load_photo(path)
 
 

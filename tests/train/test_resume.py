@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.tiny import write_photos, write_preset
+from tests.tiny import write_networks, write_photos, write_preset
 
 STEPS = 60
 ROOT = Path(__file__).parents[2]
@@ -21,32 +21,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume")
     write_preset(folder / "tiny.yaml")
     write_photos(folder / "photos")
+    write_networks(folder)
     return folder
 
 
+INPUTS = {
+    "train.autoencoder": (),
+    "train.teacher": ("autoencoder",),
+    "train.distill": ("autoencoder", "teacher"),
+    "compress.fold": ("autoencoder", "student"),
+}
+"""The networks that each stage reads."""
+
+
 def command(folder: Path, stage: str, out: Path) -> list[str]:
-    inputs = {
-        "train.autoencoder": [],
-        "train.teacher": ["--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"],
-        "train.distill": [
-            *("--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"),
-            *("--teacher", "whole-train.teacher/teacher.safetensors"),
-        ],
-        "compress.fold": [
-            *("--autoencoder", "whole-train.autoencoder/autoencoder.safetensors"),
-            *("--student", "whole-train.distill/student.safetensors"),
-        ],
-    }[stage]
-    settings = {"steps": STEPS, "batch": 4, "save_every": 5, "log_every": 1, "picture_every": 10, "workers": 1}
-    options = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
-    paths = ["--preset", "tiny.yaml", "--photos", "photos", "--out", str(out)]
-    inputs = [str(folder / text) if text.startswith("whole") else text for text in inputs]
-    paths = [str(folder / text) if text in ("tiny.yaml", "photos") else text for text in paths]
-    return [sys.executable, "-m", stage, *paths, *inputs, *options]
+    settings: dict[str, object] = {"preset": folder / "tiny.yaml", "photos": folder / "photos", "out": out}
+    settings |= {name: folder / f"{name}.safetensors" for name in INPUTS[stage]}
+    settings |= {"steps": STEPS, "batch": 4, "save_every": 5, "log_every": 1, "picture_every": 10, "workers": 1}
+    return [
+        sys.executable,
+        "-m",
+        stage,
+        *(text for key, value in settings.items() for text in (f"--{key}", str(value))),
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["train.autoencoder", "train.teacher", "train.distill", "compress.fold"])
+@pytest.mark.parametrize("stage", INPUTS)
 def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path) -> None:
     whole, killed = folder / f"whole-{stage}", folder / f"killed-{stage}"
     subprocess.run(command(folder, stage, whole), cwd=ROOT, check=True, capture_output=True)
@@ -81,5 +82,5 @@ def test_a_run_with_other_settings_is_not_resumed(folder: Path) -> None:
         check=False,
     )
     assert again.returncode == 2
-    assert "another lr" in again.stderr
+    assert "lr 0.0002 -> 0.5" in again.stderr
     assert "Traceback" not in again.stderr

@@ -56,3 +56,49 @@ def test_bad_options_exit_with_code_2(bad: list[str], capsys: pytest.CaptureFixt
         parse(TrainingSettings, "train.teacher", "", [*NEEDED, *bad])
     assert stop.value.code == 2
     assert bad[0].lstrip("-") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["--batch", "0"],
+        ["--steps", "-1"],
+        ["--log_every", "0"],
+        ["--workers", "-1"],
+        ["--ema", "1"],
+        ["--data.crop", "16"],
+        ["--data.crop", "68"],
+        ["--model.diffusion.steps", "1"],
+        ["--model.teacher.blocks", "[1]"],
+    ],
+)
+def test_values_that_cannot_work_are_refused_before_the_work(bad: list[str]) -> None:
+    with pytest.raises(TrainError, match=bad[0].removesuffix(".blocks")):
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, *bad])
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "teacher: 5", "teacher: {lr: fast}", "model: {teacher: {widths: wide}}"])
+def test_presets_of_another_shape_are_refused(text: str, tmp_path: Path) -> None:
+    preset = tmp_path / "odd.yaml"
+    preset.write_text(text)
+    with pytest.raises(TrainError, match=r"odd\.yaml"):
+        parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--preset", str(preset)])
+
+
+def test_a_missing_device_is_one_line() -> None:
+    import torch
+
+    from tests.tiny import TEACHER
+    from train.loop import Player, _State
+    from train.networks.unet import UNet
+
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
+
+    class Nothing:
+        name = "nothing"
+        players = {"teacher": Player(UNet(TEACHER, 3))}  # noqa: RUF012
+
+    settings = parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--device", "cuda"])
+    with pytest.raises(TrainError, match="--device cuda"):
+        _State(Nothing(), settings)  # type: ignore[arg-type]
