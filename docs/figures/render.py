@@ -65,15 +65,15 @@ naturalness and colour shift. Fine detail is the share of the originals' high-fr
 
 {quality(figures["quality"])}
 
-By `python -m train.evaluate VAL` with the weights of [train/weights/mobile](train/weights/mobile) and the bundle, `--json`
-into [docs/figures/quality.json](docs/figures/quality.json).
+By `python -m train.evaluate VAL` with the weights of [train/weights/mobile](train/weights/mobile) and the bundle,
+`--json` into [docs/figures/quality.json](docs/figures/quality.json).
 
 ### Speed
 
 {speed(figures["speed"])}
 
-ONNX Runtime, fp32, {threads} threads of {machine["cpu"].strip()}; the peers have the shapes of Real-ESRGAN x4plus (RRDB)
-and realesr-general-x4v3 (SRVGG), and random weights. By `tadsr bench --peers --threads {threads} --json` into
+ONNX Runtime, fp32, {threads} threads of {machine["cpu"].strip()}; the peers have the shapes of Real-ESRGAN x4plus
+(RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By `tadsr bench --peers --threads {threads} --json` into
 [docs/figures/speed.json](docs/figures/speed.json).
 {END}"""
     readme = README.read_text(encoding="utf-8")
