@@ -149,10 +149,9 @@ def _check_preset(settings: type[TrainingSettings], preset: str, defaults: Mappi
     """Raise ``TrainError`` where a preset has an unknown key or a bad value: defaults are not looked at by parsing."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(settings, None)
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in defaults.items()}
     try:
-        parser.parse_args(
-            ["--out=o", "--photos=p", *(f"--{key}={json.dumps(value)}" for key, value in defaults.items())]
-        )
+        parser.parse_args(["--out=o", "--photos=p", *(f"--{key}={text}" for key, text in texts.items())])
     except ArgumentError as error:
         raise TrainError(f"preset {preset}: {' '.join(str(error).split())}") from error
 

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from compress.finetune import FoldSettings
 from tests.tiny import write_preset
+from train.autoencoder import AutoencoderSettings
+from train.distill import DistillSettings
 from train.errors import TrainError
 from train.settings import TrainingSettings, parse
 from train.teacher import TeacherSettings
@@ -28,6 +31,19 @@ def test_stages_read_their_own_section() -> None:
     autoencoder = parse(TrainingSettings, "train.autoencoder", "", NEEDED)
     assert teacher.model == autoencoder.model
     assert (teacher.lr, autoencoder.lr) == (5e-4, 1e-3)
+
+
+@pytest.mark.parametrize("stage", ["train.autoencoder", "train.teacher", "train.distill", "compress.fold"])
+def test_the_shipped_preset_is_good_for_every_stage(stage: str) -> None:
+    settings = {
+        "train.autoencoder": AutoencoderSettings,
+        "train.teacher": TeacherSettings,
+        "train.distill": DistillSettings,
+        "compress.fold": FoldSettings,
+    }[stage]
+    made = parse(settings, stage, "", NEEDED)
+    assert made.steps > 1000
+    assert not isinstance(made, DistillSettings) or (made.score, made.discriminator) == ("none", "none")
 
 
 def test_unknown_preset_names_the_known_ones() -> None:
