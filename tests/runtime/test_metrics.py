@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from runtime import metrics
+from tests.shared import shared
 
-VAL = Path(__file__).parents[2] / "../shared/data/val"
 COMPARE = [metrics.psnr_y, metrics.ssim_y, metrics.psnr_rgb, metrics.ssim_rgb, metrics.delta_e]
 
 # Sharma, Wu, Dalal 2005, table 1: L, a, b of two colours and their CIEDE2000 difference.
@@ -169,13 +168,12 @@ def test_high_frequency_energy_of_a_ramp_is_none() -> None:
 
 @pytest.mark.slow
 def test_validation_pairs_give_the_published_figures() -> None:
-    if not VAL.is_dir():
-        pytest.skip(f"needs the validation pairs, {VAL} is not there")
+    val = shared("data/val")
     rows = []
-    for path in sorted((VAL / "HR").glob("*.png")):
+    for path in sorted((val / "HR").glob("*.png")):
         hr = Image.open(path).convert("RGB")
-        bicubic = Image.open(VAL / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
-        peer = Image.open(next((VAL / "peer").glob(f"{path.stem}.*"))).convert("RGB")
+        bicubic = Image.open(val / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
+        peer = Image.open(next((val / "peer").glob(f"{path.stem}.*"))).convert("RGB")
         rows.append([f(sr, hr) for sr in (bicubic, peer) for f in (metrics.psnr_y, metrics.ssim_y)])
     assert len(rows) == 32
     published = np.array([23.39, 0.622, 22.66, 0.660])

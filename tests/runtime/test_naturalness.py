@@ -13,9 +13,8 @@ from skimage import data
 
 from runtime import metrics, niqe
 from runtime.errors import TadsrError
+from tests.shared import shared
 from train import naturalness
-
-VAL = Path(__file__).parents[2] / "../shared/data/val"
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +190,12 @@ def test_fitting_command_refuses_bad_photos(tmp_path: Path, content: bytes | Non
 
 @pytest.mark.slow
 def test_validation_pictures_rank_as_they_look() -> None:
-    if not VAL.is_dir():
-        pytest.skip(f"needs the validation pairs, {VAL} is not there")
+    val = shared("data/val")
     rows = []
-    for path in sorted((VAL / "HR").glob("*.png")):
+    for path in sorted((val / "HR").glob("*.png")):
         hr = Image.open(path).convert("RGB")
-        bicubic = Image.open(VAL / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
-        peer = Image.open(next((VAL / "peer").glob(f"{path.stem}.*"))).convert("RGB")
+        bicubic = Image.open(val / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
+        peer = Image.open(next((val / "peer").glob(f"{path.stem}.*"))).convert("RGB")
         rows.append([metrics.naturalness(image) for image in (hr, peer, bicubic)])
     hr_score, peer_score, bicubic_score = np.mean(rows, axis=0)
     assert hr_score + 0.5 < peer_score < bicubic_score - 2
