@@ -98,6 +98,25 @@ def test_nan_is_never_good_enough() -> None:
         verify.require(verify.Report(float("nan"), float("nan")), 90, "nan.onnx")
 
 
+def test_an_engine_that_answers_nan_on_one_tile_is_caught(program: Path) -> None:
+    opened, module = open_program(program)[0], open_program(program)[0].module()
+    tiles = verify.test_tiles(CARD.align)
+
+    def engine(tile: verify.Tile) -> verify.Tile:
+        answer: verify.Tile = module(torch.from_numpy(tile)).detach().numpy()
+        return answer * np.float32(np.nan) if tile is tiles[1] else answer
+
+    with pytest.raises(ExportError, match="nan dB"):
+        verify.require(verify.compare(opened, engine, tiles), 90, "nan.onnx")
+
+
+def test_equal_answers_have_the_psnr_that_stands_for_infinity(program: Path) -> None:
+    opened = open_program(program)[0]
+    module = opened.module()
+    report = verify.compare(opened, lambda tile: module(torch.from_numpy(tile)).detach().numpy(), verify.test_tiles(2))
+    assert report == verify.Report(verify.EQUAL_PSNR, 0.0)
+
+
 def test_command_writes_and_reports(program: Path, tmp_path: Path) -> None:
     done = run("export.onnx", program, "-o", tmp_path / "out.onnx")
     assert done.returncode == 0, done.stderr
