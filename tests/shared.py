@@ -1,8 +1,11 @@
 """Material beside a developer's checkout that a user does not have: tests which need it skip."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,3 +21,20 @@ def shared(relative: str) -> Path:
 def golden(name: str) -> Path:
     """The path of a file with numbers of the official code, or a skip of the calling test."""
     return shared(f"reference/golden/{name}")
+
+
+class Validation(NamedTuple):
+    """One validation picture, 512x512 RGB, and what two others make of its small side."""
+
+    hr: Image.Image
+    bicubic: Image.Image
+    peer: Image.Image
+
+
+def validation() -> Iterator[Validation]:
+    """All validation pictures in order of their names, or a skip of the calling test."""
+    val = shared("data/val")
+    for path in sorted((val / "HR").glob("*.png")):
+        hr = Image.open(path).convert("RGB")
+        bicubic = Image.open(val / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
+        yield Validation(hr, bicubic, Image.open(next((val / "peer").glob(f"{path.stem}.*"))).convert("RGB"))

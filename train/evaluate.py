@@ -15,8 +15,8 @@ from train import scoring
 from train.errors import TrainError
 from train.photos import find_photos, load_photo
 from train.restorers import Picture, Restorer, SamplingOptions, open_restorer
+from train.settings import SCALE
 
-SCALE = 4
 Pair = tuple[str, Picture, Picture | None]
 """Name, lr [h, w, 3], and hr [4h, 4w, 3] if there is one."""
 

@@ -20,6 +20,7 @@ from train.latents import bind, condition
 from train.networks.autoencoder import Autoencoder
 from train.networks.unet import UNet
 from train.pixels import to_model, to_picture
+from train.settings import SCALE
 
 Picture = NDArray[np.uint8]
 Restorer = Callable[[Picture, Picture | None], Picture]
@@ -93,7 +94,7 @@ def _open_unet(path: Path, options: SamplingOptions) -> Restorer:
     except ValueError as error:
         raise TrainError(f"{path}: {error}") from error
     restore = partial(_sample, network, autoencoder, schedule, steps == 1, sampling.noise, options.seed)
-    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), network.stride, 4))
+    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), network.stride, SCALE))
 
 
 def _sample(

@@ -13,7 +13,7 @@ from skimage import data
 
 from runtime import metrics, niqe
 from runtime.errors import TadsrError
-from tests.shared import shared
+from tests.shared import validation
 from train import naturalness
 
 
@@ -190,12 +190,6 @@ def test_fitting_command_refuses_bad_photos(tmp_path: Path, content: bytes | Non
 
 @pytest.mark.slow
 def test_validation_pictures_rank_as_they_look() -> None:
-    val = shared("data/val")
-    rows = []
-    for path in sorted((val / "HR").glob("*.png")):
-        hr = Image.open(path).convert("RGB")
-        bicubic = Image.open(val / "LR" / path.name).convert("RGB").resize(hr.size, Image.Resampling.BICUBIC)
-        peer = Image.open(next((val / "peer").glob(f"{path.stem}.*"))).convert("RGB")
-        rows.append([metrics.naturalness(image) for image in (hr, peer, bicubic)])
+    rows = [[metrics.naturalness(image) for image in (hr, peer, bicubic)] for hr, bicubic, peer in validation()]
     hr_score, peer_score, bicubic_score = np.mean(rows, axis=0)
     assert hr_score + 0.5 < peer_score < bicubic_score - 2
