@@ -23,6 +23,7 @@ from train.data import random_crop
 from train.loop import train
 from train.photos import find_photos, load_photo
 from train.settings import SCALE, parse
+from train.sources import training_crops
 
 TILES = [128, 256, 512]
 
@@ -99,7 +100,7 @@ def measuring_photos(paths: list[Path], count: int = 12, side: int = 256) -> lis
 def main() -> None:
     settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into one graph.")
     task = FinetuneTask(settings)
-    trained, steps = train(task, settings)
+    trained, steps = train(task, settings, training_crops(settings))
     assert isinstance(trained, LRStudent)
     trained.cpu()
     network = fold(task.autoencoder.cpu(), trained.student, trained.lr_encoder, task.schedule)

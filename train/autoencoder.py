@@ -16,6 +16,7 @@ from train.networks.autoencoder import Autoencoder
 from train.photos import find_photos
 from train.pixels import to_model, to_picture
 from train.settings import TrainingSettings, parse
+from train.sources import training_crops
 
 _STATISTICS_MOMENTUM = 0.01
 
@@ -89,7 +90,7 @@ def measure_latents(network: Autoencoder, dataset: CropDataset, batches: int = 6
 
 def main() -> None:
     settings = parse(AutoencoderSettings, "train.autoencoder", "Train the f4 autoencoder.")
-    network, steps = train(AutoencoderTask(settings), settings, degraded=False)
+    network, steps = train(AutoencoderTask(settings), settings, training_crops(settings, degraded=False))
     assert isinstance(network, Autoencoder)
     dataset = CropDataset(find_photos(settings.photos, settings.licences), settings.data, seed=settings.seed + 1)
     network.standardise(*measure_latents(network, dataset))

@@ -191,7 +191,7 @@ class StepBatches(Sampler[list[int]]):
 
 
 def loader(
-    dataset: CropDataset,
+    dataset: Dataset[Sample],
     batch_size: int,
     start_step: int,
     steps: int,
@@ -199,7 +199,7 @@ def loader(
     rank: int = 0,
     world_size: int = 1,
 ) -> DataLoader[Sample]:
-    """Batches for `steps` steps from `start_step` on: the same data however many `workers` there are.
+    """Batches of an endless dataset for `steps` steps from `start_step` on: the same data for any number of `workers`.
 
     `batch_size` counts all processes together; process `rank` of `world_size` gets its contiguous part of each batch.
     Does not touch torch's global random state. Forked workers share the decoded photos.

@@ -30,6 +30,7 @@ from train.objectives.sds import sds_gradient
 from train.objectives.sinsr import sinsr_terms
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
+from train.sources import training_crops
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def _mean(logits: list[Tensor]) -> Tensor:
 
 def main() -> None:
     settings = parse(DistillSettings, "train.distill", "Distil the teacher into a one-step student.")
-    train(DistillTask(settings), settings)
+    train(DistillTask(settings), settings, training_crops(settings))
 
 
 if __name__ == "__main__":

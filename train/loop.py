@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from numpy.random import SeedSequence
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from train.checkpoints import (
@@ -28,13 +29,12 @@ from train.checkpoints import (
     save_network,
     save_tensors,
 )
-from train.data import CropDataset, loader
+from train.data import loader
 from train.errors import TrainError
 from train.networks.memory import channels_last
-from train.photos import find_photos
 from train.progress import Steps
 from train.run_folder import CHECKPOINT, LOSSES, keep_losses_before, losses_line, open_run
-from train.settings import SCALE, TrainingSettings
+from train.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # importing it set it to announce its precision
@@ -95,8 +95,8 @@ class Task(Protocol):
         """What the exported files say beside their networks' sizes; JSON-able."""
 
 
-def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> Trained:
-    """Train to ``settings.steps`` steps or ``settings.minutes``.
+def train(task: Task, settings: TrainingSettings, dataset: Dataset[dict[str, Tensor]]) -> Trained:
+    """Train to ``settings.steps`` steps or ``settings.minutes`` on ``dataset``, whose item i must depend on i alone.
 
     Resumes the run found in ``settings.out``. Raises ``TrainError`` where that run has other settings, where a loss
     is not finite, or where a file cannot be written.
@@ -104,8 +104,6 @@ def train(task: Task, settings: TrainingSettings, degraded: bool = True) -> Trai
     open_run(settings)
     out, state = settings.out, _State(task, settings)
     start = state.resume()
-    photos = find_photos(settings.photos, settings.licences)
-    dataset = CropDataset(photos, settings.data, settings.degradation if degraded else None, settings.seed, SCALE)
     fabric = state.fabric
     batches = loader(
         dataset,

@@ -18,6 +18,7 @@ from train.networks.memory import channels_last
 from train.networks.unet import UNet
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
+from train.sources import training_crops
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class TeacherTask:
 
 def main() -> None:
     settings = parse(TeacherSettings, "train.teacher", "Train the multi-step diffusion teacher.")
-    train(TeacherTask(settings), settings)
+    train(TeacherTask(settings), settings, training_crops(settings))
 
 
 if __name__ == "__main__":
