@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from runtime import commands
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
+from train.data import Sample
 from train.errors import TrainError
 from train.latents import Condition, bind, condition
 from train.loop import Player, Round, train
@@ -31,6 +33,7 @@ from train.objectives.sinsr import sinsr_terms
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
 from train.sources import training_crops
+from train.teacher_samples import TeacherSamples, holds_samples
 
 
 @dataclass(frozen=True)
@@ -134,13 +137,13 @@ class DistillTask:
         given = condition(self.autoencoder, batch["lq"])
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
-        noise = _randn_like(z_0, generator)
+        noise = batch["noise"] if "noise" in batch else _randn_like(z_0, generator)
         last = torch.full((len(z_0),), self.schedule.steps - 1, device=z_0.device)
         if self.settings.paper.z_T == "prior":
             z_T = diffusion.prior_sample(self.schedule, given.z_y, noise)
         else:
             z_T = diffusion.forward_process(self.schedule, z_0, given.z_y, last, noise)
-        teacher_z_0 = self.sample_teacher(given, z_T)
+        teacher_z_0 = batch["teacher_z_0"] if "teacher_z_0" in batch else self.sample_teacher(given, z_T)
         student = bind(self.players["student"].network, given)
         student_z_0 = student(diffusion.scale_input(self.schedule, z_T, last), last)
         return Step(given, z_0, noise, z_T, teacher_z_0, student_z_0)
@@ -235,9 +238,23 @@ def _mean(logits: list[Tensor]) -> Tensor:
     return torch.stack([scale.detach().mean() for scale in logits]).mean()
 
 
+def distillation_data(settings: DistillSettings) -> Dataset[Sample]:
+    """Crops of photos, or the teacher's samples where ``settings.photos`` is a folder of them.
+
+    Raises ``TrainError`` where the samples are another teacher's, or start from another z_T than is asked for.
+    """
+    if not holds_samples(settings.photos):
+        return training_crops(settings)
+    samples = TeacherSamples(settings.photos, settings.seed)
+    samples.check(settings.teacher, settings.autoencoder)
+    if settings.paper.z_T != "prior":
+        raise TrainError(f"{settings.photos}: samples from the prior; leave out --paper.z_T, or train on the photos")
+    return samples
+
+
 def main() -> None:
     settings = parse(DistillSettings, "train.distill", "Distil the teacher into a one-step student.")
-    train(DistillTask(settings), settings, training_crops(settings))
+    train(DistillTask(settings), settings, distillation_data(settings))
 
 
 if __name__ == "__main__":

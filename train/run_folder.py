@@ -27,7 +27,7 @@ def open_run(settings: TrainingSettings) -> None:
 
     Raises ``TrainError`` where the folder holds a run with other settings, or cannot be written.
     """
-    now = flatten(_plain(asdict(settings)))
+    now = flatten(plain(asdict(settings)))
     path = settings.out / SETTINGS
     if (settings.out / CHECKPOINT).exists() and path.exists():
         before = flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -40,7 +40,7 @@ def open_run(settings: TrainingSettings) -> None:
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
         with replacing(path) as draft:
-            draft.write_text(yaml.safe_dump(_plain(asdict(settings)), sort_keys=False), encoding="utf-8")
+            draft.write_text(yaml.safe_dump(plain(asdict(settings)), sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise TrainError(f"{settings.out}: cannot be written ({error.strerror}); choose another --out") from error
 
@@ -60,10 +60,10 @@ def losses_line(step: int, values: Mapping[str, float]) -> str:
     return json.dumps({"step": step, **values}) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """Settings as YAML's own types."""
+def plain(value: Any) -> Any:
+    """Settings as the types that YAML and JSON have."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
