@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet
 from train.diffusion import Schedule
+from train.errors import TrainError
 from train.latents import Condition, bind, condition
-from train.loop import Player, Round
 from train.losses import colour_shift, frequency_l1, l1, mse
+from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
+from train.noise import Noise
 from train.pixels import enlarge, to_model, to_picture
-from train.settings import TrainingSettings
+from train.settings import SCALE, TrainingSettings
+from train.task import Player, Round
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,12 @@ class FinetuneTask:
 
     def __init__(self, settings: FoldSettings) -> None:
         self.settings = settings
-        self.autoencoder = load_autoencoder(settings.autoencoder)
+        autoencoder = load_autoencoder(settings.autoencoder)
         student, sampling = load_unet(settings.student)
+        if not isinstance(autoencoder, Autoencoder) or not isinstance(student, UNet):
+            other = settings.student if isinstance(autoencoder, Autoencoder) else settings.autoencoder
+            raise TrainError(f"{other}: this stage takes the mobile autoencoder, and a mobile student in its latents")
+        self.autoencoder = autoencoder
         self.diffusion = sampling.diffusion
         torch.manual_seed(settings.seed)
         lr_encoder = LREncoder(settings.model.lr_encoder, student.latent_channels)
@@ -80,9 +87,9 @@ class FinetuneTask:
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
-    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
         settings, hq = self.settings, to_model(batch["hq"])
-        target = condition(self.autoencoder, batch["lq"])
+        target = condition(self.autoencoder, batch["lq"], SCALE)
         z_y, z_0 = self.players["student"].network(target.lq)
         sr = self.autoencoder.decode(z_0)
         terms = {

@@ -19,11 +19,11 @@ from runtime import commands
 from runtime.atomic import replacing
 from runtime.program import ProgramCard
 from train.checkpoints import network_identity
-from train.data import random_crop
+from train.data import Picture, random_crop
 from train.loop import train
-from train.photos import find_photos, load_photo
+from train.processes import is_first
 from train.settings import SCALE, parse
-from train.sources import training_crops
+from train.sources import some_photos, training_crops
 
 TILES = [128, 256, 512]
 
@@ -60,7 +60,7 @@ def write_program(network: Deployed, settings: FoldSettings, steps: int) -> Path
     """
     align = network.student.stride
     radius = receptive_radius(network, align, SCALE)
-    photos = measuring_photos(find_photos(settings.photos, settings.licences))
+    photos = measuring_crops(some_photos(settings, 12))
     visible = effective_radius(network, photos, align, SCALE, radius)
     card = ProgramCard(
         name=settings.name,
@@ -89,11 +89,10 @@ def write_program(network: Deployed, settings: FoldSettings, steps: int) -> Path
     return path
 
 
-def measuring_photos(paths: list[Path], count: int = 12, side: int = 256) -> list[Tensor]:
-    """Crops [1, 3, side, side] in [0, 1], spread over the training photos, degraded by nothing but their own JPEG."""
+def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
+    """Crops [1, 3, side, side] in [0, 1] of photos, degraded by nothing but their own JPEG."""
     rng = np.random.default_rng(0)
-    chosen = paths[:: max(1, len(paths) // count)][:count]
-    crops = [random_crop(load_photo(path), side, rng) for path in chosen]
+    crops = [random_crop(photo, side, rng) for photo in photos]
     return [torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255 for crop in crops]
 
 
@@ -101,6 +100,8 @@ def main() -> None:
     settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into one graph.")
     task = FinetuneTask(settings)
     trained, steps = train(task, settings, training_crops(settings))
+    if not is_first():
+        return
     assert isinstance(trained, LRStudent)
     trained.cpu()
     network = fold(task.autoencoder.cpu(), trained.student, trained.lr_encoder, task.schedule)

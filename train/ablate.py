@@ -14,7 +14,7 @@ from rich.progress import track
 
 from runtime import commands
 from runtime.atomic import replacing
-from train import scoring
+from train import processes, scoring
 from train.ablation_page import picture_sheet, table
 from train.checkpoints import network_identity
 from train.distill import DistillSettings, DistillTask, distillation_data
@@ -34,6 +34,9 @@ ARMS: dict[str, dict[str, Any]] = {
     "HSD + time-aware GAN": {"score": "hsd", "discriminator": "time-aware"},
 }
 """The settings of distillation that make each arm; the last is TAD-SR."""
+
+SHOWN = 4
+"""Pairs on the sheet of pictures."""
 
 
 @dataclass(frozen=True)
@@ -96,21 +99,20 @@ def _mean(rows: Mapping[str, scoring.Scores]) -> dict[str, Any]:
     return mean
 
 
-def restorers(settings: AblateSettings) -> dict[str, Restorer]:
-    """What the picture sheet shows beside bicubic and HR: every arm's first run, and the teacher."""
-    files = {arm: run_folder(settings.out, arm, settings.seed) / "student.safetensors" for arm in ARMS}
-    options = SamplingOptions(settings.autoencoder)
-    return {name: open_restorer(path, options) for name, path in (files | {"teacher": settings.teacher}).items()}
+def restorers(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Restorer]:
+    """What the picture sheet shows beside bicubic and HR: every arm's run with ``seed``, and the teacher."""
+    files = {arm: run_folder(out, arm, seed) / "student.safetensors" for arm in ARMS} | {"teacher": teacher}
+    return {name: open_restorer(path, SamplingOptions(autoencoder)) for name, path in files.items()}
 
 
-def record(settings: AblateSettings, scores: Mapping[str, Any], pictures: int) -> dict[str, Any]:
-    """What ``ablation.json`` holds: the scores of all runs, and all that they depend on."""
+def conditions(settings: AblateSettings, pictures: int) -> dict[str, Any]:
+    """What the scores depend on. Raises ``TrainError`` where a network is not there, or not in the project's format."""
     left_out = ("out", "photos", "pairs", "device", "workers", "minutes", "teacher", "autoencoder", "init")
     chosen = {key: value for key, value in plain(asdict(settings)).items() if key not in left_out}
     assert settings.init is not None
     networks = {"start": settings.init, "teacher": settings.teacher, "autoencoder": settings.autoencoder}
     identities = {name: network_identity(path)["sha256"] for name, path in networks.items()}
-    return {"settings": chosen, "networks": identities, "pictures": pictures, "scores": dict(scores)}
+    return {"settings": chosen, "networks": identities, "pictures": pictures}
 
 
 def main() -> None:
@@ -122,14 +124,18 @@ def main() -> None:
     pairs = find_pairs(settings.pairs)
     if any(hr is None for _, _, hr in pairs):
         raise TrainError(f"{settings.pairs}: the arms are judged on pairs; give a folder with LR and HR inside")
+    given = conditions(settings, len(pairs))  # before the training: a wrong file is known at once
     train_arms(settings)
-    results = record(settings, evaluate_arms(settings, pairs), len(pairs))
+    if not processes.is_first():
+        return
+    results = given | {"scores": evaluate_arms(settings, pairs)}
     with replacing(settings.out / "ablation.json") as draft:
         draft.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     with replacing(settings.out / "ablation.md") as draft:
         draft.write_text(table(results["scores"]) + "\n", encoding="utf-8")
     with replacing(settings.out / "ablation.jpg") as draft:
-        picture_sheet(pairs[:4], restorers(settings)).save(draft, "JPEG", quality=92)
+        shown = restorers(settings.out, settings.seed, settings.teacher, settings.autoencoder)
+        picture_sheet(pairs[:SHOWN], shown).save(draft, "JPEG", quality=92)
     commands.say(table(results["scores"]))
     commands.say(f"wrote {settings.out / 'ablation.json'}, ablation.md and ablation.jpg")
 

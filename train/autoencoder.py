@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from runtime import commands
 from train.checkpoints import describe, save_network
 from train.data import CropDataset, loader
-from train.loop import Player, Round, train
+from train.errors import TrainError
+from train.loop import train
 from train.losses import frequency_l1, l1
 from train.networks.autoencoder import Autoencoder
-from train.photos import find_photos
+from train.noise import Noise
 from train.pixels import to_model, to_picture
+from train.processes import is_first
 from train.settings import TrainingSettings, parse
-from train.sources import training_crops
+from train.sources import training_crops, training_photos
+from train.task import Player, Round
 
 _STATISTICS_MOMENTUM = 0.01
 
@@ -37,6 +40,11 @@ class AutoencoderTask:
     name = "autoencoder"
 
     def __init__(self, settings: AutoencoderSettings) -> None:
+        if settings.model.family != "mobile":
+            raise TrainError(
+                f"the {settings.model.family} family's autoencoder is not trained here: give its official .pth with "
+                "--autoencoder to the other stages, or another --preset"
+            )
         self.settings = settings
         torch.manual_seed(settings.seed)
         self.players = {"autoencoder": Player(Autoencoder(settings.model.autoencoder))}
@@ -44,11 +52,11 @@ class AutoencoderTask:
     def to(self, device: torch.device) -> None:
         """Nothing beside the network."""
 
-    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
         hq = to_model(batch["hq"])
         n, _, height, width = hq.shape
         shape = (n, self.settings.model.autoencoder.latent_channels, height // 4, width // 4)
-        noise = torch.randn(shape, generator=generator, device=hq.device) * self.settings.latent_noise
+        noise = random.normal(shape) * self.settings.latent_noise
         reconstruction, latents = self.players["autoencoder"].network(hq, noise)
         self._follow_statistics(latents)
         terms = {
@@ -91,8 +99,10 @@ def measure_latents(network: Autoencoder, dataset: CropDataset, batches: int = 6
 def main() -> None:
     settings = parse(AutoencoderSettings, "train.autoencoder", "Train the f4 autoencoder.")
     network, steps = train(AutoencoderTask(settings), settings, training_crops(settings, degraded=False))
+    if not is_first():
+        return
     assert isinstance(network, Autoencoder)
-    dataset = CropDataset(find_photos(settings.photos, settings.licences), settings.data, seed=settings.seed + 1)
+    dataset = CropDataset(training_photos(settings), settings.data, seed=settings.seed + 1)
     network.standardise(*measure_latents(network, dataset))
     save_network(settings.out / "autoencoder.safetensors", network.state_dict(), describe(network, steps=steps))
 

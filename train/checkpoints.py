@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,33 @@ from runtime.atomic import replacing
 from train.diffusion import ScheduleConfig
 from train.errors import TrainError
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
+from train.networks.families import AnyAutoencoder, AnyUNet
 from train.networks.lr_encoder import LREncoder, LREncoderConfig
+from train.networks.narrow import narrow
+from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig
+from train.networks.vq import VQAutoencoder, VQConfig
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "autoencoder": lambda config, **rest: Autoencoder(AutoencoderConfig(**config)),
     "unet": lambda config, latent_channels, **rest: UNet(UNetConfig(**_tuples(config)), latent_channels),
     "lr_encoder": lambda config, latent_channels, **rest: LREncoder(LREncoderConfig(**config), latent_channels),
+    "vq": lambda config, **rest: VQAutoencoder(VQConfig.from_official(config)),
+    "swin_unet": lambda config, **rest: SwinUNet(SwinUNetConfig.from_official(config)),
 }
 """How a network is built from the description in its file's header."""
 
-KINDS: dict[type[nn.Module], str] = {Autoencoder: "autoencoder", UNet: "unet", LREncoder: "lr_encoder"}
+KINDS: dict[type[nn.Module], str] = {
+    Autoencoder: "autoencoder",
+    UNet: "unet",
+    LREncoder: "lr_encoder",
+    VQAutoencoder: "vq",
+    SwinUNet: "swin_unet",
+}
+OFFICIAL = (".pth", ".pt", ".ckpt")
+"""Suffixes of checkpoints that do not say how to build their network: that is a preset's to say."""
+AUTOENCODERS = ("autoencoder", "vq")
+UNETS = ("unet", "swin_unet")
 
 
 def describe(network: nn.Module, **extra: Any) -> dict[str, Any]:
@@ -44,25 +60,26 @@ def save_network(path: Path, weights: Mapping[str, Tensor], description: Mapping
     save_tensors(path, tensors, {"network": json.dumps(description)})
 
 
-def network_kind(path: Path, wanted: Collection[str]) -> str:
+def network_kind(path: Path, *wanted: str) -> str:
     """The kind of the network in a file, one of ``wanted``. Raises ``TrainError`` as ``load_network``."""
-    _, description = _read_network(path, wanted)
+    _, description = _read_network(path, *wanted)
     return str(description["kind"])
 
 
 def network_identity(path: Path) -> dict[str, Any]:
     """What a network's file says of it, and the file's SHA-256: for the record of what was made of it."""
-    _, description = _read_network(path, tuple(BUILDERS))
+    _, description = _read_network(path, *BUILDERS)
     return {**description, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a file in float32, in eval mode, and its description.
+def load_network(path: Path, *kinds: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a file, one of ``kinds``, in float32, in eval mode, and its description.
 
     Raises ``TrainError`` where the file is missing, damaged, of another kind, or does not fit its own description.
     """
-    tensors, description = _read_network(path, (kind,))
-    network = BUILDERS[kind](**{k: v for k, v in description.items() if k != "kind"})
+    tensors, description = _read_network(path, *kinds)
+    network = BUILDERS[description["kind"]](**{k: v for k, v in description.items() if k != "kind"})
+    narrow(network, description.get("widths", {}))  # of layers that pruning made narrower than the configuration says
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except RuntimeError as error:
@@ -70,10 +87,10 @@ def load_network(path: Path, kind: str) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), description
 
 
-def load_autoencoder(path: Path) -> Autoencoder:
+def load_autoencoder(path: Path) -> AnyAutoencoder:
     """The autoencoder of a file, frozen. Raises ``TrainError`` as ``load_network``."""
-    network, _ = load_network(path, "autoencoder")
-    assert isinstance(network, Autoencoder)
+    network, _ = load_network(path, *AUTOENCODERS)
+    assert isinstance(network, AnyAutoencoder)
     return network.requires_grad_(False)
 
 
@@ -89,10 +106,10 @@ class Sampling:
     """Standard deviation of the prior's noise: 1, or 0 for a student that was finetuned to live without."""
 
 
-def load_unet(path: Path) -> tuple[UNet, Sampling]:
+def load_unet(path: Path) -> tuple[AnyUNet, Sampling]:
     """Teacher or student of a file, frozen, and how to sample it. Raises ``TrainError`` as ``load_network``."""
-    network, description = load_network(path, "unet")
-    assert isinstance(network, UNet)
+    network, description = load_network(path, *UNETS)
+    assert isinstance(network, AnyUNet)
     sampling = Sampling(ScheduleConfig(**description["diffusion"]), **description["sampling"])
     return network.requires_grad_(False), sampling
 
@@ -137,7 +154,9 @@ def load_optimiser_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[st
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _read_network(path: Path, wanted: Collection[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read_network(path: Path, *wanted: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if path.suffix in OFFICIAL:
+        raise TrainError(f"{path}: an official checkpoint; make a .safetensors of it with `python -m train.official`")
     tensors, metadata = load_tensors(path)
     if "network" not in metadata:
         raise TrainError(f"{path}: not a network (its header describes none); give one that a trainer wrote")

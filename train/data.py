@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from train.degradation import DegradationSettings, degrade
+from train.degradation import DegradationSettings, degraded_pair
 from train.drawn import draw
 from train.errors import PhotoError, TrainError
 from train.photos import load_photo, photo_size
@@ -29,6 +30,13 @@ _log = logging.getLogger(__name__)
 
 _MOST_PIXELS = 4_000_000
 """A photo counts for at most this many pixels in the choice, so that a few huge ones do not crowd out the rest."""
+
+
+class Photos(Protocol):
+    """What crops are cut from."""
+
+    def draw(self, rng: Generator) -> Picture:
+        """A photo [H, W, 3], a function of ``rng`` alone."""
 
 
 class _PhotoPool:
@@ -106,6 +114,10 @@ def random_crop(photo: Picture, side: int, rng: Generator, reduction: float = 1.
     return np.asarray(Image.fromarray(region).resize((side, side), Image.Resampling.LANCZOS))
 
 
+_ROTATIONS = {"dihedral": 4, "flip": 1}
+"""How many quarter turns each augmentation draws from."""
+
+
 @dataclass(frozen=True)
 class CropSettings:
     """How training pictures are cut from photos."""
@@ -118,6 +130,8 @@ class CropSettings:
     """Probability that a photo is reduced before it is cropped."""
     reduce_range: tuple[float, float] = (0.5, 1.0)
     """Strongest and weakest reduction."""
+    augment: Literal["dihedral", "flip"] = "dihedral"
+    """"dihedral" shows all eight orientations, "flip" only mirrors left and right, as faces need it."""
     cache_megapixels: float = 400.0
     """Photos stay decoded in memory, 3 MB a megapixel, where all together have at most so many."""
 
@@ -127,13 +141,13 @@ class CropDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        photos: Sequence[Path],
+        photos: Sequence[Path] | Photos,
         settings: CropSettings,
         degradation: DegradationSettings | None = None,
         seed: int = 0,
         scale: int = 4,
     ) -> None:
-        """Look at all photos, and decode them, in threads, if they are to be kept in memory.
+        """Look at all files, and decode them, in threads, if they are to be kept in memory.
 
         Without `degradation` items have no "lq". Photos that cannot be read are logged and skipped.
 
@@ -141,7 +155,7 @@ class CropDataset(Dataset[Sample]):
         """
         if settings.crop % scale:
             raise TrainError(f"crop {settings.crop} is no multiple of the scale {scale}; set another crop")
-        self._photos = _PhotoPool(photos, settings.cache_megapixels)
+        self._photos = _PhotoPool(photos, settings.cache_megapixels) if isinstance(photos, Sequence) else photos
         self._settings = settings
         self._degradation = degradation
         self._seed = seed
@@ -156,17 +170,18 @@ class CropDataset(Dataset[Sample]):
         hq = torch.from_numpy(self._picture(rng).transpose(2, 0, 1).astype(np.float32, order="C")).div_(255)
         if self._degradation is None:
             return {"hq": hq}
-        return {"hq": hq, "lq": degrade(hq, rng, self._degradation, self._scale)}
+        hq, lq = degraded_pair(hq, rng, self._degradation, self._scale)
+        return {"hq": hq, "lq": lq}
 
     def _picture(self, rng: Generator) -> Picture:
-        """One of the eight orientations of a crop or a drawing."""
+        """A crop or a drawing in one of the orientations."""
         settings = self._settings
         if rng.random() < settings.drawn_share:
             picture = draw(rng, settings.crop)
         else:
             reduction = rng.uniform(*settings.reduce_range) if rng.random() < settings.reduce_prob else 1.0
             picture = random_crop(self._photos.draw(rng), settings.crop, rng, reduction)
-        picture = np.rot90(picture, int(rng.integers(4)))
+        picture = np.rot90(picture, int(rng.integers(_ROTATIONS[settings.augment])))
         return picture[:, ::-1] if rng.random() < 0.5 else picture
 
 

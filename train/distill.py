@@ -4,27 +4,32 @@ TAD-SR (He et al., arXiv 2408.07476), Eq. 6-13 and Algorithm 1, and its baseline
 in place of HSD, a discriminator that is not told the time.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Dataset
 
 from runtime import commands
 from train import diffusion
-from train.checkpoints import load_autoencoder, load_unet
+from train.checkpoints import load_unet
 from train.data import Sample
 from train.errors import TrainError
-from train.latents import Condition, bind, condition
-from train.loop import Player, Round, train
+from train.inputs import load_autoencoder, load_teacher
+from train.latents import Condition, bind, condition, scale_of
+from train.loop import train
 from train.losses import vanilla_distillation
 from train.networks.discriminator import Discriminator
+from train.networks.families import AnyUNet, build_unet
 from train.networks.frozen import frozen
 from train.networks.memory import channels_last
-from train.networks.unet import UNet
+from train.noise import Noise
 from train.objectives import hsd
 from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import PaperChoices, largest_hsd_time
@@ -33,6 +38,7 @@ from train.objectives.sinsr import sinsr_terms
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
 from train.sources import training_crops
+from train.task import Player, Round
 from train.teacher_samples import TeacherSamples, holds_samples
 
 
@@ -41,9 +47,11 @@ class DistillSettings(TrainingSettings):
     """Settings of the distillation."""
 
     autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
-    """Weights of the autoencoder."""
+    """Weights of the autoencoder: .safetensors, or an official .pth of the preset's."""
     teacher: Path = Path("runs/teacher/teacher.safetensors")
-    """Weights of the teacher; its schedule comes with them."""
+    """Weights of the teacher: .safetensors, which its schedule comes with, or an official .pth of the preset's."""
+    student: Literal["same", "mobile"] = "mobile"
+    """"same" has the teacher's shape; "mobile" is the UNet of --model.student, in the teacher's latent space."""
     init: Path | None = None
     """Weights that the student starts from. Without: a student of the teacher's shape starts as its copy (Algorithm 1),
     another one at random; train that with --score none --discriminator none first, and give the result here."""
@@ -84,23 +92,32 @@ class DistillTask:
 
     def __init__(self, settings: DistillSettings) -> None:
         self.settings = settings
-        self.autoencoder = load_autoencoder(settings.autoencoder)
-        self.teacher, sampling = load_unet(settings.teacher)
+        self.autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+        self.teacher, sampling = load_teacher(settings.teacher, settings.model)
+        self.scale = scale_of(self.autoencoder, self.teacher)
         self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
         torch.manual_seed(settings.seed)
         self.players = {"student": Player(self._new_student())}
         if settings.objective == "tadsr" and settings.discriminator != "none":
             network = Discriminator(
-                self.teacher.config.widths, settings.paper.heads, time_aware=settings.discriminator == "time-aware"
+                self.teacher.feature_widths, settings.paper.heads, time_aware=settings.discriminator == "time-aware"
             )
             self.players["discriminator"] = Player(network, betas=(0.5, 0.999))
 
-    def _new_student(self) -> UNet:
-        student = UNet(self.settings.model.student, self.teacher.latent_channels)
+    def _new_student(self) -> AnyUNet:
+        if self.settings.student == "same":
+            student = copy.deepcopy(self.teacher).train().requires_grad_(True)
+        else:
+            student = build_unet(self.settings.model.student, self.teacher.latent_channels)
+        if student.config.lq_factor != self.teacher.config.lq_factor:
+            raise TrainError(
+                "--student mobile: takes LQ pictures on the latent's own grid, and this teacher's are "
+                f"{self.teacher.config.lq_factor} times finer; give --student same"
+            )
         if self.settings.init is not None:
             loaded, _ = load_unet(self.settings.init)
-            if loaded.config != student.config:
+            if loaded.config != student.config or loaded.latent_channels != student.latent_channels:
                 raise TrainError(
                     f"{self.settings.init}: a student of other sizes; give the --preset that it was made with"
                 )
@@ -112,32 +129,37 @@ class DistillTask:
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
         channels_last(self.teacher, device)
+        if self.settings.compile:
+            self.teacher.compile(dynamic=False)
 
-    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
-        step = self._sample(batch, generator)
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+        step = self._sample(batch, random)
         if self.settings.objective == "sinsr":
             yield Round("student", self._sinsr(step))
             return
-        terms = {"distill": vanilla_distillation(step.student_z_0, step.teacher_z_0)}
+        seen = {"distill": _own(step.student_z_0)}
+        terms = {"distill": vanilla_distillation(seen["distill"], step.teacher_z_0)}
         watched: dict[str, Tensor] = {}
         if self.settings.score != "none":
-            gradient = self._score_gradient(step, generator)
-            terms["score"] = self.settings.lambda_1 * hsd.surrogate_loss(gradient, step.student_z_0)
+            seen["score"] = _own(step.student_z_0)
+            gradient = self._score_gradient(step, random)
+            terms["score"] = self.settings.lambda_1 * hsd.surrogate_loss(gradient, seen["score"])
             watched["score_gradient"] = gradient.abs().mean()
         if "discriminator" in self.players:
-            t = self._times(self.schedule.steps, step, generator)
+            t = self._times(self.schedule.steps, step, random)
             fresh = self.settings.paper.discriminator_noise == "fresh"
-            noise = _randn_like(step.noise, generator) if fresh else step.noise
+            noise = random.normal(step.noise.shape) if fresh else step.noise
             yield self._discriminate(step, t, noise)
-            terms["adversarial"] = self.settings.lambda_2 * self._adversarial(step, t, noise)
-        yield Round("student", terms, watched)
+            seen["adversarial"] = _own(step.student_z_0)
+            terms["adversarial"] = self.settings.lambda_2 * self._adversarial(seen["adversarial"], step.given, t, noise)
+        yield Round("student", terms, watched, seen)
 
-    def _sample(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Step:
+    def _sample(self, batch: Mapping[str, Tensor], random: Noise) -> Step:
         """Algorithm 1, lines 4-9."""
-        given = condition(self.autoencoder, batch["lq"])
+        given = condition(self.autoencoder, batch["lq"], self.scale)
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
-        noise = batch["noise"] if "noise" in batch else _randn_like(z_0, generator)
+        noise = batch["noise"] if "noise" in batch else random.normal(z_0.shape)
         last = torch.full((len(z_0),), self.schedule.steps - 1, device=z_0.device)
         if self.settings.paper.z_T == "prior":
             z_T = diffusion.prior_sample(self.schedule, given.z_y, noise)
@@ -145,6 +167,8 @@ class DistillTask:
             z_T = diffusion.forward_process(self.schedule, z_0, given.z_y, last, noise)
         teacher_z_0 = batch["teacher_z_0"] if "teacher_z_0" in batch else self.sample_teacher(given, z_T)
         student = bind(self.players["student"].network, given)
+        if self.settings.accumulate > 1:  # all micro-batches wait for the discriminator's move: too much to keep
+            student = partial(checkpoint, student, use_reentrant=False)
         student_z_0 = student(diffusion.scale_input(self.schedule, z_T, last), last)
         return Step(given, z_0, noise, z_T, teacher_z_0, student_z_0)
 
@@ -163,14 +187,14 @@ class DistillTask:
             "consistency": terms.consistency.mean(),
         }
 
-    def _score_gradient(self, step: Step, generator: torch.Generator) -> Tensor:
+    def _score_gradient(self, step: Step, random: Noise) -> Tensor:
         """Eq. 7-8, or the baseline without its teacher branch: one sample's gradient, [N, C, h, w]."""
         paper, teacher = self.settings.paper, bind(self.teacher, step.given)
-        student_z_0, noise = step.student_z_0.detach().float(), _randn_like(step.noise, generator)
+        student_z_0, noise = step.student_z_0.detach().float(), random.normal(step.noise.shape)
         if self.settings.score == "sds":
-            t = self._times(self.schedule.steps, step, generator)
+            t = self._times(self.schedule.steps, step, random)
             return sds_gradient(teacher, self.schedule, student_z_0, step.given.z_y, t, noise, paper.hsd_weight)
-        t = self._times(largest_hsd_time(self.schedule.steps, paper.hsd_t_max) + 1, step, generator)
+        t = self._times(largest_hsd_time(self.schedule.steps, paper.hsd_t_max) + 1, step, random)
         return hsd.score_distillation(
             teacher,
             self.schedule,
@@ -194,11 +218,11 @@ class DistillTask:
         loss = discriminator_loss(real_logits, fake_logits, self.settings.paper.scales)
         return Round("discriminator", {"discriminator": loss}, watched)
 
-    def _adversarial(self, step: Step, t: Tensor, noise: Tensor) -> Tensor:
+    def _adversarial(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Tensor:
         """Eq. 11, at the t and noise that the discriminator has just seen."""
         discriminator = self.players["discriminator"].network
         with frozen(discriminator):
-            logits = discriminator(self._features(step.student_z_0, step.given, t, noise), t)
+            logits = discriminator(self._features(z_0, given, t, noise), t)
         return generator_loss(logits, self.settings.paper.scales)
 
     def _features(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
@@ -206,17 +230,16 @@ class DistillTask:
         z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
         return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *given)
 
-    def _times(self, below: int, step: Step, generator: torch.Generator) -> Tensor:
-        return torch.randint(below, (len(step.z_0),), generator=generator, device=step.z_0.device)
+    def _times(self, below: int, step: Step, random: Noise) -> Tensor:
+        return random.times(below, len(step.z_0))
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        assert isinstance(network, UNet)
-        given = condition(self.autoencoder, batch["lq"])
+        given = condition(self.autoencoder, batch["lq"], self.scale)
         noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
         teacher_z_0 = self.sample_teacher(given, diffusion.prior_sample(self.schedule, given.z_y, noise))
         student_z_0 = diffusion.one_step(self.schedule, bind(network, given), given.z_y, noise)
         return {
-            "bicubic": to_picture(enlarge(to_model(batch["lq"]))),
+            "bicubic": to_picture(enlarge(to_model(batch["lq"]), self.scale)),
             "teacher": to_picture(self.autoencoder.decode(teacher_z_0)),
             "student": to_picture(self.autoencoder.decode(student_z_0)),
             "hq": batch["hq"],
@@ -230,8 +253,9 @@ class DistillTask:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1}, "distillation": chosen}
 
 
-def _randn_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, device=x.device)
+def _own(z_0: Tensor) -> Tensor:
+    """The same latents as a tensor of their own, whose gradient is that of one term alone."""
+    return z_0.view_as(z_0)
 
 
 def _mean(logits: list[Tensor]) -> Tensor:

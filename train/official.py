@@ -1,14 +1,24 @@
-"""Official ResShift, SinSR and VQ-GAN checkpoints (``.pth``), read without running anything that lies in them."""
+"""Official ResShift, SinSR and VQ-GAN checkpoints (``.pth``), read without running anything that lies in them.
 
+``python -m train.official`` turns one into the .safetensors that every stage takes.
+"""
+
+import argparse
 import logging
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from runtime import commands
+from train.checkpoints import describe, save_network
 from train.errors import TrainError
+from train.networks.families import AnyAutoencoder, AnyUNet, build_autoencoder, build_unet
+from train.settings import Model, preset_model
 
 PREFIXES = ("module.", "_orig_mod.")
 """What DistributedDataParallel and torch.compile put before every name."""
@@ -68,6 +78,36 @@ def load_official(network: nn.Module, path: Path) -> None:
     network.load_state_dict({name: found[name] for name in wanted}, strict=False)
 
 
+def official_teacher(path: Path, model: Model) -> AnyUNet:
+    """``model``'s teacher with an official checkpoint's weights, frozen. Raises ``TrainError`` as ``load_official``."""
+    network = build_unet(model.family_teacher, model.family_autoencoder.latent_channels)
+    load_official(network, path)
+    return network.eval().requires_grad_(False)
+
+
+def official_autoencoder(path: Path, model: Model) -> AnyAutoencoder:
+    """``model``'s autoencoder with an official checkpoint's weights, frozen; errors as of ``official_teacher``."""
+    network = build_autoencoder(model.family_autoencoder)
+    load_official(network, path)
+    return network.eval().requires_grad_(False)
+
+
+def _teacher(path: Path, model: Model) -> tuple[nn.Module, dict[str, Any]]:
+    extra = {"diffusion": asdict(model.diffusion), "sampling": {"steps": model.diffusion.steps}}
+    return official_teacher(path, model), extra
+
+
+def _autoencoder(path: Path, model: Model) -> tuple[nn.Module, dict[str, Any]]:
+    return official_autoencoder(path, model), {}
+
+
+READERS: dict[str, Callable[[Path, Model], tuple[nn.Module, dict[str, Any]]]] = {
+    "teacher": _teacher,
+    "autoencoder": _autoencoder,
+}
+"""What a checkpoint can be read as -> its network, and what our file says beside the network's sizes."""
+
+
 def _bare(name: str) -> str:
     for prefix in PREFIXES:
         if name.startswith(prefix):
@@ -82,3 +122,23 @@ def _derived(name: str) -> bool:
 def _some(kind: str, names: Collection[str]) -> str:
     shown = ", ".join(list(names)[:NAMED])
     return f"{len(names)} {kind} ({shown}{', ...' if len(names) > NAMED else ''})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.official",
+        description="Turn an official checkpoint into the .safetensors that every stage takes.",
+        epilog="example: python -m train.official resshift.pth --preset reference --as teacher -o teacher.safetensors",
+    )
+    parser.add_argument("file", type=Path, help="the .pth file; nothing in it is run")
+    parser.add_argument("--preset", default="reference", help="name or YAML file of the preset whose network it holds")
+    parser.add_argument("--as", dest="part", choices=READERS, required=True, help="which of the preset's networks")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .safetensors file to write")
+    arguments = parser.parse_args()
+    network, extra = READERS[arguments.part](arguments.file, preset_model(arguments.preset))
+    save_network(arguments.output, network.state_dict(), describe(network, **extra))
+    commands.say(f"wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    commands.run(main)

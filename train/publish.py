@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 
 from runtime import commands
-from train.checkpoints import BUILDERS, load_network, network_kind, save_network
+from train.checkpoints import BUILDERS, load_network, save_network
 from train.errors import TrainError
 
 
 def publish(source: Path, folder: Path) -> Path:
     """Store one network of a run as fp16 under the same name. Raises ``TrainError`` where it is not a network."""
-    network, description = load_network(source, network_kind(source, tuple(BUILDERS)))
+    network, description = load_network(source, *BUILDERS)
     target = folder / source.name
     save_network(target, network.state_dict(), description, half=True)
     return target

@@ -16,11 +16,9 @@ from runtime.program import read_card
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet, network_kind
 from train.errors import TrainError
-from train.latents import bind, condition
-from train.networks.autoencoder import Autoencoder
-from train.networks.unet import UNet
+from train.latents import bind, condition, scale_of
+from train.networks.families import AnyAutoencoder, AnyUNet
 from train.pixels import to_model, to_picture
-from train.settings import SCALE
 
 Picture = NDArray[np.uint8]
 Restorer = Callable[[Picture, Picture | None], Picture]
@@ -46,7 +44,10 @@ def open_restorer(path: Path, options: SamplingOptions) -> Restorer:
     """
     opener = OPENERS.get(path.suffix)
     if opener is None:
-        raise TrainError(f"{path}: not a model; give a file or folder that ends in {', '.join(OPENERS)}")
+        raise TrainError(
+            f"{path}: not a model; give a file or folder that ends in {', '.join(OPENERS)} "
+            "(`python -m train.official` makes .safetensors of an official .pth)"
+        )
     return opener(path, options)
 
 
@@ -63,20 +64,23 @@ def _open_program(path: Path, options: SamplingOptions) -> Restorer:
         module = torch.export.load(path).module()
     except (RuntimeError, ValueError, KeyError) as error:
         raise TrainError(f"{path}: not an exported program ({' '.join(str(error).split())[:200]})") from error
-    return lambda lr, hr: _from_tensor(_padded(module, _to_tensor(lr), card.align, card.scale))
+    return lambda lr, hr: _from_tensor(_padded(module, _to_tensor(lr), card.align, card.scale, least=2))
 
 
 def _open_network(path: Path, options: SamplingOptions) -> Restorer:
-    return NETWORKS[network_kind(path, tuple(NETWORKS))](path, options)
+    return NETWORKS[network_kind(path, *NETWORKS)](path, options)
 
 
 def _open_autoencoder(path: Path, options: SamplingOptions) -> Restorer:
     autoencoder = load_autoencoder(path)
 
+    def both_ways(hr: Tensor) -> Tensor:
+        return to_picture(autoencoder.decode(autoencoder.encode(to_model(hr))))
+
     def reconstruct(lr: Picture, hr: Picture | None) -> Picture:
         if hr is None:
             raise TrainError(f"{path}: an autoencoder is judged on HR pictures; give a folder that has HR beside LR")
-        return _from_tensor(to_picture(autoencoder.decode(autoencoder.encode(to_model(_to_tensor(hr))))))
+        return _from_tensor(_padded(both_ways, _to_tensor(hr), autoencoder.config.factor, 1))
 
     return reconstruct
 
@@ -94,13 +98,20 @@ def _open_unet(path: Path, options: SamplingOptions) -> Restorer:
     except ValueError as error:
         raise TrainError(f"{path}: {error}") from error
     restore = partial(_sample, network, autoencoder, schedule, steps == 1, sampling.noise, options.seed)
-    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), network.stride, SCALE))
+    align, scale = network.stride * network.config.lq_factor, scale_of(autoencoder, network)
+    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), align, scale))
 
 
 def _sample(
-    network: UNet, autoencoder: Autoencoder, schedule: diffusion.Schedule, once: bool, std: float, seed: int, lr: Tensor
+    network: AnyUNet,
+    autoencoder: AnyAutoencoder,
+    schedule: diffusion.Schedule,
+    once: bool,
+    std: float,
+    seed: int,
+    lr: Tensor,
 ) -> Tensor:
-    given = condition(autoencoder, lr)
+    given = condition(autoencoder, lr, scale_of(autoencoder, network))
     noise = std * torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(seed))
     denoiser = bind(network, given)
     if once:
@@ -117,15 +128,18 @@ OPENERS: dict[str, Callable[[Path, SamplingOptions], Restorer]] = {
 }
 NETWORKS: dict[str, Callable[[Path, SamplingOptions], Restorer]] = {
     "autoencoder": _open_autoencoder,
+    "vq": _open_autoencoder,
     "unet": _open_unet,
+    "swin_unet": _open_unet,
 }
 
 
 @torch.no_grad()
-def _padded(network: Callable[[Tensor], Tensor], lr: Tensor, align: int, scale: int) -> Tensor:
-    """Reflect the picture up to the network's alignment, and cut the result back."""
+def _padded(network: Callable[[Tensor], Tensor], lr: Tensor, align: int, scale: int, least: int = 1) -> Tensor:
+    """Reflect the picture up to a multiple of the network's alignment, at least ``least`` times it; cut the result."""
     height, width = lr.shape[2:]
-    pad = ((0, 0), (0, 0), (0, max(-height % align, 2 * align - height)), (0, max(-width % align, 2 * align - width)))
+    below, right = (max(-side % align, least * align - side) for side in (height, width))
+    pad = ((0, 0), (0, 0), (0, below), (0, right))
     padded = torch.from_numpy(np.pad(lr.numpy(), pad, mode="reflect"))
     return network(padded)[:, :, : scale * height, : scale * width]
 

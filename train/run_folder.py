@@ -17,7 +17,10 @@ CHECKPOINT = "checkpoint.safetensors"
 LOSSES = "losses.jsonl"
 SETTINGS = "config.yaml"
 FREE_TO_CHANGE = frozenset(
-    {"out", "photos", "minutes", "device", "workers", "save_every", "log_every", "picture_every"}
+    {
+        *("out", "photos", "minutes", "device", "workers", "accumulate", "compile"),
+        *("save_every", "log_every", "picture_every"),
+    }
 )
 """Settings that may differ when a run is resumed; any other would make it another run. (Photos may have moved.)"""
 
@@ -30,7 +33,10 @@ def open_run(settings: TrainingSettings) -> None:
     now = flatten(plain(asdict(settings)))
     path = settings.out / SETTINGS
     if (settings.out / CHECKPOINT).exists() and path.exists():
-        before = flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
+        defaults = flatten(
+            plain(asdict(type(settings)(settings.out, settings.photos)))
+        )  # for what is newer than the run
+        before = defaults | flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
         changed = [key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key]]
         if changed:
             named = ", ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed[:3])

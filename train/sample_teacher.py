@@ -65,7 +65,7 @@ class _Sampler:
         """The pictures in 8 bits, which is what they are made of; latents in 16, the noise rounded before its use."""
         state = int(SeedSequence([self._seed, number]).generate_state(1, "uint64")[0])
         with self._fabric.autocast():
-            given = condition(self._task.autoencoder, crops["lq"].to(self._fabric.device))
+            given = condition(self._task.autoencoder, crops["lq"].to(self._fabric.device), self._task.scale)
             noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(state % 2**63)).half()
             teacher_z_0 = self._task.sample_teacher(
                 given, prior_sample(self._task.schedule, given.z_y, noise.to(given.z_y))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,11 +17,15 @@ from train.diffusion import ScheduleConfig
 from train.errors import TrainError
 from train.networks.autoencoder import AutoencoderConfig
 from train.networks.lr_encoder import LREncoderConfig
+from train.networks.swin_unet import SwinUNetConfig
 from train.networks.unet import UNetConfig
+from train.networks.vq import VQConfig
 from train.photos import Licences
 from train.presets import preset_defaults
+from train.processes import world_size
 
 SCALE = 4
+"""That of every preset but the one for faces."""
 SMALLEST_CROP = 48
 """The degradation's largest filter, on the LR grid, must be reflected at the borders."""
 
@@ -33,14 +38,38 @@ class Model:
 
     diffusion: ScheduleConfig = field(default_factory=ScheduleConfig)
     """The noise schedule."""
+    family: Literal["mobile", "resshift"] = "mobile"
+    """Autoencoder and teacher: "mobile" takes those of --model.autoencoder and --model.teacher, "resshift" ResShift's,
+    --model.vq and --model.swin_unet."""
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    """The f4 autoencoder, whose latent space teacher and student share."""
+    """The mobile f4 autoencoder."""
     teacher: UNetConfig = field(default_factory=UNetConfig)
-    """The multi-step teacher."""
+    """The mobile multi-step teacher."""
+    vq: VQConfig = field(default_factory=VQConfig)
+    """ResShift's VQ autoencoder."""
+    swin_unet: SwinUNetConfig = field(default_factory=SwinUNetConfig)
+    """ResShift's multi-step teacher."""
     student: UNetConfig = field(default_factory=UNetConfig)
-    """The one-step student; it may be smaller than the teacher."""
+    """The mobile one-step student; it may be smaller than the teacher."""
     lr_encoder: LREncoderConfig = field(default_factory=LREncoderConfig)
     """The deployed encoder on the LR grid."""
+
+    @property
+    def family_autoencoder(self) -> AutoencoderConfig | VQConfig:
+        """The autoencoder, whose latent space teacher and student share."""
+        configs: dict[str, AutoencoderConfig | VQConfig] = {"mobile": self.autoencoder, "resshift": self.vq}
+        return configs[self.family]
+
+    @property
+    def family_teacher(self) -> UNetConfig | SwinUNetConfig:
+        """The multi-step teacher."""
+        configs: dict[str, UNetConfig | SwinUNetConfig] = {"mobile": self.teacher, "resshift": self.swin_unet}
+        return configs[self.family]
+
+    @property
+    def scale(self) -> int:
+        """How much larger HQ is than LQ along each axis; as ``train.latents.scale_of`` finds it from the networks."""
+        return self.family_autoencoder.factor // self.family_teacher.lq_factor
 
 
 @dataclass(frozen=True)
@@ -50,7 +79,8 @@ class TrainingSettings:
     out: Path
     """Folder of the run: checkpoint, weights, losses, TensorBoard. A run found there is resumed."""
     photos: Path
-    """Folder of sharp photos (searched deeply), or a .txt file with a path per line."""
+    """Folder of sharp photos (searched deeply), or a .txt file with a path per line. For tar shards (WebDataset) a
+    folder with .tar files in it, or a quoted pattern like 'train-{0000..0146}.tar'."""
     licences: Licences = "all"
     """"free" keeps only the photos that a MANIFEST.csv beside them shows as freely licensed."""
     steps: int = 10_000
@@ -58,7 +88,9 @@ class TrainingSettings:
     minutes: float | None = None
     """Stop after so many minutes, with a checkpoint; the same command goes on from there."""
     batch: int = 16
-    """Crops per step."""
+    """Crops per step, of all processes together."""
+    accumulate: int = 1
+    """Micro-batches that each process splits its part of the batch into: less memory, the same gradient."""
     lr: float = 2e-4
     """Peak learning rate of AdamW."""
     warmup: int = 200
@@ -71,8 +103,11 @@ class TrainingSettings:
     """Largest norm of the gradient."""
     ema: float = 0.999
     """Decay of the exponential moving average of the weights, which is what a run exports."""
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    """Arithmetic of the networks; weights and optimiser are always float32."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    """Arithmetic of the networks; weights and optimiser are always float32. "16-mixed" is for GPUs without bf16: it
+    scales the loss, and skips a step whose gradient overflows."""
+    compile: bool = False
+    """"true" compiles the networks with torch.compile: minutes at the start, faster steps."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """"auto" takes the best there is."""
     workers: int = 1
@@ -120,29 +155,55 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     return made
 
 
+def preset_model(preset: str) -> Model:
+    """The networks and the diffusion of a preset alone. Raises ``TrainError`` as ``parse``."""
+    return parse(TrainingSettings, "train.settings", "", ["--preset", preset, "--out", ".", "--photos", "."]).model
+
+
 def check(settings: TrainingSettings) -> None:
     """Raise ``TrainError`` for the first value that cannot work."""
     model, crop = settings.model, settings.data.crop
-    levels = max(len(model.teacher.widths), len(model.student.widths))
-    grid = SCALE * 2 ** (levels - 1)
+    _check_levels(model)
+    grid = model.family_autoencoder.factor * math.lcm(model.family_teacher.stride, model.student.stride)
     at_least = {
-        **dict.fromkeys(("steps", "batch", "save_every", "log_every", "picture_every"), 1),
+        **dict.fromkeys(("steps", "batch", "accumulate", "save_every", "log_every", "picture_every"), 1),
         **dict.fromkeys(("workers", "warmup", "seed"), 0),
     }
     for name, least in at_least.items():
         if getattr(settings, name) < least:
             raise TrainError(f"--{name} {getattr(settings, name)}: give {least} or more")
+    world, parts = world_size(), settings.accumulate
+    if settings.batch % (world * parts):
+        raise TrainError(
+            f"--batch {settings.batch} --accumulate {parts}: cannot be split evenly over {world} processes of {parts} "
+            f"micro-batches; give a batch that is a multiple of {world * parts}"
+        )
     if settings.lr <= 0 or not 0 <= settings.ema < 1:
         raise TrainError(f"--lr {settings.lr} --ema {settings.ema}: the rate is above 0, the decay from 0 to below 1")
     if crop < SMALLEST_CROP or crop % grid:
         raise TrainError(f"--data.crop {crop}: give a multiple of {grid} from {-(-SMALLEST_CROP // grid) * grid} on")
+    scale = model.scale
+    if settings.degradation.kind == "gfpgan" and scale != 1:
+        raise TrainError(f"--degradation.kind gfpgan: keeps the size, and these networks enlarge by {scale}")
     if model.diffusion.steps < 2:
         raise TrainError(f"--model.diffusion.steps {model.diffusion.steps}: give 2 or more")
-    for name, network in (("teacher", model.teacher), ("student", model.student)):
-        if len(network.widths) != len(network.blocks):
-            raise TrainError(
-                f"--model.{name}: {len(network.widths)} widths and {len(network.blocks)} blocks; give as many"
-            )
+
+
+def _check_levels(model: Model) -> None:
+    levels: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+        "teacher": (model.teacher.widths, model.teacher.blocks),
+        "student": (model.student.widths, model.student.blocks),
+        "swin_unet": (model.swin_unet.widths, model.swin_unet.res_blocks),
+        "vq.ddconfig": (model.vq.ddconfig.widths, model.vq.ddconfig.res_blocks),
+    }
+    for name, (widths, blocks) in levels.items():
+        if not widths or len(widths) != len(blocks):
+            raise TrainError(f"--model.{name}: {len(widths)} widths and {len(blocks)} blocks; give as many")
+    if model.swin_unet.cond_mask:
+        raise TrainError("--model.swin_unet.cond_mask: inpainting is not trained here; leave it out")
+    side, halved = model.swin_unet.image_size, 1 << (len(model.swin_unet.channel_mult) - 1)
+    if side < halved or side % halved:
+        raise TrainError(f"--model.swin_unet.image_size {side}: its levels halve it; give a multiple of {halved}")
 
 
 def _check_preset(settings: type[TrainingSettings], preset: str, defaults: Mapping[str, Any]) -> None:

@@ -1,8 +1,30 @@
-"""What a run trains on."""
+"""What a run trains on: a folder or list of photos, or tar shards of them."""
 
-from train.data import CropDataset
-from train.photos import find_photos
-from train.settings import SCALE, TrainingSettings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from train.data import CropDataset, Photos, Picture
+from train.errors import PhotoError
+from train.photos import MANIFEST, find_photos, load_photo
+from train.processes import quiet_unless_first
+from train.settings import TrainingSettings
+from train.shards import ShardPool, find_shards
+
+
+def training_photos(settings: TrainingSettings) -> Sequence[Path] | Photos:
+    """The run's photos, as ``CropDataset`` takes them.
+
+    Raises ``PhotoError`` where there are none, or where shards are asked for their licences.
+    """
+    quiet_unless_first()
+    shards = find_shards(settings.photos)
+    if not shards:
+        return find_photos(settings.photos, settings.licences)
+    if settings.licences == "free":
+        raise PhotoError(f"{settings.photos}: shards have no {MANIFEST} to show the licences; allow all licences")
+    return ShardPool(shards)
 
 
 def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDataset:
@@ -10,5 +32,14 @@ def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDat
 
     Raises ``TrainError`` where there are no photos, or none that can be read.
     """
-    photos = find_photos(settings.photos, settings.licences)
-    return CropDataset(photos, settings.data, settings.degradation if degraded else None, settings.seed, SCALE)
+    degradation = settings.degradation if degraded else None
+    return CropDataset(training_photos(settings), settings.data, degradation, settings.seed, settings.model.scale)
+
+
+def some_photos(settings: TrainingSettings, count: int) -> list[Picture]:
+    """So many of the run's photos, spread over all of them and the same every time. Raises as ``training_photos``."""
+    photos = training_photos(settings)
+    if not isinstance(photos, Sequence):
+        rng = np.random.default_rng(0)
+        return [photos.draw(rng) for _ in range(count)]
+    return [load_photo(path) for path in photos[:: max(1, len(photos) // count)][:count]]

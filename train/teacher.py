@@ -10,15 +10,17 @@ from torch import Tensor, nn
 
 from runtime import commands
 from train import diffusion
-from train.checkpoints import load_autoencoder
-from train.latents import bind, condition
-from train.loop import Player, Round, train
+from train.inputs import load_autoencoder
+from train.latents import bind, condition, scale_of
+from train.loop import train
 from train.losses import mse
+from train.networks.families import build_unet
 from train.networks.memory import channels_last
-from train.networks.unet import UNet
+from train.noise import Noise
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings, parse
 from train.sources import training_crops
+from train.task import Player, Round
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class TeacherSettings(TrainingSettings):
     """Settings of the teacher's training."""
 
     autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
-    """Weights of the autoencoder."""
+    """Weights of the autoencoder: .safetensors, or an official .pth of the preset's."""
 
 
 class TeacherTask:
@@ -37,33 +39,33 @@ class TeacherTask:
     def __init__(self, settings: TeacherSettings) -> None:
         self.settings = settings
         self.schedule = diffusion.schedule(settings.model.diffusion)
-        self.autoencoder = load_autoencoder(settings.autoencoder)
+        self.autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         torch.manual_seed(settings.seed)
-        latent_channels = self.autoencoder.config.latent_channels
-        self.players = {"teacher": Player(UNet(settings.model.teacher, latent_channels))}
+        teacher = build_unet(settings.model.family_teacher, self.autoencoder.latent_channels)
+        self.scale = scale_of(self.autoencoder, teacher)
+        self.players = {"teacher": Player(teacher)}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
-    def rounds(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> Iterator[Round]:
-        given = condition(self.autoencoder, batch["lq"])
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+        given = condition(self.autoencoder, batch["lq"], self.scale)
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
-        noise = torch.randn(z_0.shape, generator=generator, device=z_0.device)
-        t = torch.randint(self.schedule.steps, (len(z_0),), generator=generator, device=z_0.device)
+        noise = random.normal(z_0.shape)
+        t = random.times(self.schedule.steps, len(z_0))
         z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
         scaled = diffusion.scale_input(self.schedule, z_t, t)
         predicted = self.players["teacher"].network(scaled, t, *given)
         yield Round("teacher", {"mse": mse(predicted, z_0)})
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        assert isinstance(network, UNet)
-        given = condition(self.autoencoder, batch["lq"])
+        given = condition(self.autoencoder, batch["lq"], self.scale)
         noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
         denoiser = bind(network, given)
         sample = diffusion.last_sample(diffusion.deterministic_trajectory(self.schedule, denoiser, given.z_y, noise))
         return {
-            "bicubic": to_picture(enlarge(to_model(batch["lq"]))),
+            "bicubic": to_picture(enlarge(to_model(batch["lq"]), self.scale)),
             f"{self.schedule.steps} steps": to_picture(self.autoencoder.decode(sample)),
             "hq": batch["hq"],
         }

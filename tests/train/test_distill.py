@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from tests.tiny import write_networks, write_preset
 from train.distill import DistillSettings, DistillTask
 from train.errors import TrainError
-from train.loop import Round
 from train.networks.discriminator import Discriminator, DiscriminatorConfig, Modulation
+from train.noise import Noise
 from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import largest_hsd_time
 from train.settings import parse
+from train.state import State
+from train.task import Round
 
 HEADS = DiscriminatorConfig(width=32, time_features=16)
 
@@ -41,7 +43,7 @@ def batch() -> dict[str, Tensor]:
 
 
 def rounds(made: DistillTask) -> Iterator[Round]:
-    return made.rounds(batch(), torch.Generator().manual_seed(2))
+    return made.rounds(batch(), Noise(seed=2, step=0))
 
 
 def gradients(network: nn.Module) -> list[Tensor]:
@@ -137,6 +139,20 @@ def test_every_arm_of_the_ablation_has_its_terms(
     assert players is None or made.players.keys() == players
     assert turn.terms.keys() == terms
     assert all(torch.isfinite(term) for term in turn.terms.values())
+
+
+def test_how_strongly_every_term_pulls_is_measured(folder: Path) -> None:
+    made = task(folder, "--precision", "32-true", "--batch", "2")
+    measures = State(made, made.settings).step(0, batch())
+    assert {"distill_gradient_norm", "score_gradient_norm", "adversarial_gradient_norm"} <= measures.keys()
+
+    again = task(folder, "--precision", "32-true", "--batch", "2")
+    *_, student = again.rounds(batch(), Noise(seed=again.settings.seed, step=0))
+    (z_0,) = torch.autograd.grad(student.terms["distill"], student.outputs["distill"])
+    by_hand = (
+        (len(z_0) * z_0).flatten(1).norm(dim=1).mean()
+    )  # the loss is a mean over samples
+    torch.testing.assert_close(measures["distill_gradient_norm"], by_hand)
 
 
 def test_lambdas_scale_their_terms(folder: Path) -> None:

@@ -105,8 +105,9 @@ def test_a_missing_device_is_one_line() -> None:
     import torch
 
     from tests.tiny import TEACHER
-    from train.loop import Player, _State
     from train.networks.unet import UNet
+    from train.state import State
+    from train.task import Player
 
     if torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
@@ -117,4 +118,4 @@ def test_a_missing_device_is_one_line() -> None:
 
     settings = parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--device", "cuda"])
     with pytest.raises(TrainError, match="--device cuda"):
-        _State(Nothing(), settings)  # type: ignore[arg-type]
+        State(Nothing(), settings)  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ def test_every_sample_is_the_teachers_answer_to_its_noise(folder: Path) -> None:
     samples = TeacherSamples(folder / "samples", seed=0)
     for index in range(len(samples)):
         sample = {name: value[None] for name, value in samples[index].items()}
-        given = condition(task.autoencoder, sample["lq"])
+        given = condition(task.autoencoder, sample["lq"], task.scale)
         z_T = diffusion.prior_sample(task.schedule, given.z_y, sample["noise"])
         torch.testing.assert_close(sample["teacher_z_0"], task.sample_teacher(given, z_T), rtol=2e-3, atol=2e-3)
 
@@ -95,6 +95,6 @@ def test_another_teachers_samples_are_refused(folder: Path, tmp_path: Path) -> N
         distillation_data(distilling(folder, f"--teacher={tmp_path / 'teacher.safetensors'}"))
 
 
-def test_samples_from_another_z_T_are_refused(folder: Path) -> None:
-    with pytest.raises(TrainError, match="paper.z_T"):
+def test_samples_from_another_start_are_refused(folder: Path) -> None:
+    with pytest.raises(TrainError, match="leave out --paper"):
         distillation_data(distilling(folder, "--paper.z_T=forward"))

@@ -31,7 +31,7 @@ def test_full_size_networks_have_the_published_sizes(
     network = on_meta(config)
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
     assert len(network.state_dict()) == tensors
-    assert network.factor == factor
+    assert network.config.factor == factor
 
 
 @pytest.mark.parametrize("name", ["vq_f4_autoencoder", "vq_f4_face256_autoencoder", "vq_f8_dim8_face512_autoencoder"])

@@ -1,6 +1,7 @@
 """The ranges and probabilities of the degradation; the defaults are ResShift's (realsr x4)."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 Range = tuple[float, float]
 """Lower and upper bound of a uniform draw."""
@@ -39,9 +40,33 @@ class StageSettings:
 
 
 @dataclass(frozen=True)
-class DegradationSettings:
-    """Real-ESRGAN's two-stage degradation as ResShift parameterises it."""
+class FaceSettings:
+    """GFPGAN's degradation of faces (Wang et al. 2021, arXiv 2101.04061, Eq. 1); the defaults are ResShift's."""
 
+    kernel_size: int = 41
+    """Size of the blur kernel in pixels, odd."""
+    isotropic_prob: float = 0.5
+    """Probability of a round Gaussian blur; else it is a rotated ellipse."""
+    sigma: Range = (0.1, 15.0)
+    """Standard deviations of the blur in pixels, along each axis of the kernel."""
+    reduction: Range = (0.8, 32.0)
+    """How many times smaller the picture is made before it is brought back to its size."""
+    noise_sigma: Range = (0.0, 20.0)
+    """Standard deviation of Gaussian noise in 8-bit levels."""
+    jpeg_quality: Range = (30.0, 100.0)
+    """Quality of the JPEG compression, 1 to 100."""
+    gray_prob: float = 0.01
+    """Probability that both sides of the pair lose their colours."""
+
+
+@dataclass(frozen=True)
+class DegradationSettings:
+    """Real-ESRGAN's two-stage degradation as ResShift parameterises it, or GFPGAN's of faces in its place."""
+
+    kind: Literal["real-esrgan", "gfpgan"] = "real-esrgan"
+    """"real-esrgan" makes the small side of x4; "gfpgan" keeps the size, and only --degradation.face counts for it."""
+    face: FaceSettings = field(default_factory=FaceSettings)
+    """The degradation of faces."""
     first: StageSettings = field(
         default=StageSettings(
             blur_prob=1.0,

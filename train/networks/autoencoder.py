@@ -29,6 +29,11 @@ class AutoencoderConfig:
     decoder_fine_blocks: int = 1
     """Residual blocks of the decoder at half the picture's resolution."""
 
+    @property
+    def factor(self) -> int:
+        """f: pixels per latent position along each axis."""
+        return FACTOR
+
 
 class Encoder(nn.Sequential):
     """Pictures [N, 3, 4h, 4w] in [-1, 1] -> raw latents [N, C, h, w]."""
@@ -73,6 +78,7 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.latent_channels = config.latent_channels
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.register_buffer("latent_mean", torch.zeros(1, config.latent_channels, 1, 1))

@@ -6,6 +6,7 @@ Written from its published sizes, with the parameter and buffer names of the off
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Self
 
 import torch
@@ -80,6 +81,32 @@ class SwinUNetConfig:
         each = self.num_res_blocks
         return each if isinstance(each, tuple) else (each,) * len(self.channel_mult)
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels per level."""
+        return tuple(self.model_channels * mult for mult in self.channel_mult)
+
+    @property
+    def stride(self) -> int:
+        """Heights and widths of the latents must be multiples of this: every map is cut into whole windows."""
+        levels = len(self.channel_mult)
+        windows = [
+            min(self.window_size, self.image_size >> level) << level
+            for level in range(levels)
+            if _has_attention(self, level) or level == levels - 1
+        ]
+        return math.lcm(1 << (levels - 1), *windows)
+
+    @property
+    def lq_factor(self) -> int:
+        """LQ pixels per latent position along each axis. Raises ``TrainError`` where that is no power of two."""
+        if self.lq_size is None:
+            return 1
+        factor, rest = divmod(self.lq_size, self.image_size)
+        if rest or factor.bit_count() != 1:
+            raise TrainError(f"lq_size={self.lq_size}: must be image_size={self.image_size} times a power of two")
+        return factor
+
 
 class ResBlock(nn.Module):
     """skip(x) + conv(silu(norm(conv(silu(norm(x)))) modulated by the time)))."""
@@ -128,7 +155,7 @@ class SwinUNet(nn.Module):
         self.config = config
         self.latent_channels = config.out_channels
         levels, time_features = len(config.channel_mult), 4 * config.model_channels
-        widths = [config.model_channels * mult for mult in config.channel_mult]
+        widths = config.widths
 
         def res_block(inputs: int, outputs: int) -> ResBlock:
             return ResBlock(inputs, outputs, time_features, config.dropout)
@@ -170,14 +197,13 @@ class SwinUNet(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Heights and widths of the latents must be multiples of this: every map is cut into whole windows."""
-        config, levels = self.config, len(self.config.channel_mult)
-        windows = [
-            min(config.window_size, config.image_size >> level) << level
-            for level in range(levels)
-            if _has_attention(config, level) or level == levels - 1
-        ]
-        return math.lcm(1 << (levels - 1), *windows)
+        """Heights and widths of the latents must be multiples of this."""
+        return self.config.stride
+
+    @property
+    def feature_widths(self) -> tuple[int, ...]:
+        """Channels of ``features``, finest level first."""
+        return self.config.widths
 
     def forward(
         self, z_t: Tensor, t: Tensor, lq: Tensor, z_y: Tensor | None = None, mask: Tensor | None = None
@@ -200,6 +226,16 @@ class SwinUNet(nn.Module):
     def encoder_features(self, z_t: Tensor, t: Tensor, lq: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """The output of every entry of ``input_blocks``; arguments and errors as in ``forward``."""
         return self._encode(z_t, self._time(t), lq, mask)
+
+    def features(self, z_t: Tensor, t: Tensor, lq: Tensor, z_y: Tensor | None = None) -> list[Tensor]:
+        """The last residual block of every level of the encoder, finest first, as TAD-SR's discriminator sees it.
+
+        [N, widths[i], h / 2^i, w / 2^i]: entries 2, 5, 8, 11 of ``input_blocks`` at the default sizes. Arguments and
+        errors as in ``forward``.
+        """
+        outputs = self.encoder_features(z_t, t, lq)
+        ends = accumulate(blocks + 1 for blocks in self.config.res_blocks)  # the first entry, then the Downsamples
+        return [outputs[end - 1] for end in ends]
 
     def _time(self, t: Tensor) -> Tensor:
         sinusoids = timestep_embedding(t, self.config.model_channels)
@@ -228,11 +264,8 @@ def _lq_extractor(config: SwinUNetConfig) -> tuple[nn.Module, int]:
     channels = 3 + config.cond_mask
     if config.lq_size is None:
         return nn.Identity(), 0
-    factor, rest = divmod(config.lq_size, config.image_size)
-    if rest or factor.bit_count() != 1:
-        raise TrainError(f"lq_size={config.lq_size}: must be image_size={config.image_size} times a power of two")
     layers: list[nn.Module] = []
-    for stage in range(factor.bit_length() - 1):
+    for stage in range(config.lq_factor.bit_length() - 1):
         width = LQ_WIDTH << stage
         layers += [conv3x3(channels, width), nn.SiLU(), Downsample(width, 2 * width)]
         channels = 2 * width

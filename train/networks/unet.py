@@ -20,6 +20,16 @@ class UNetConfig:
     time_features: int = 128
     """Features of the time embedding."""
 
+    @property
+    def stride(self) -> int:
+        """Heights and widths of the latents must be multiples of this."""
+        return 2 ** (len(self.widths) - 1)
+
+    @property
+    def lq_factor(self) -> int:
+        """LQ pixels per latent position along each axis: this network takes the LQ picture on the latent's own grid."""
+        return 1
+
 
 class UNet(nn.Module):
     """f(z_t, t, lq, z_y) -> z_0, as a residual over z_y.
@@ -52,7 +62,12 @@ class UNet(nn.Module):
     @property
     def stride(self) -> int:
         """Heights and widths of the latents must be multiples of this."""
-        return 2 ** (len(self.config.widths) - 1)
+        return self.config.stride
+
+    @property
+    def feature_widths(self) -> tuple[int, ...]:
+        """Channels of ``features``, finest level first."""
+        return self.config.widths
 
     def forward(self, z_t: Tensor, t: Tensor, lq: Tensor, z_y: Tensor) -> Tensor:
         """One network call of the time-conditioned form.

@@ -67,6 +67,16 @@ class VQConfig:
     ddconfig: DDConfig = field(default_factory=DDConfig)
     """Encoder and decoder."""
 
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latent."""
+        return self.embed_dim
+
+    @property
+    def factor(self) -> int:
+        """f: pixels per latent position along each axis."""
+        return 1 << (len(self.ddconfig.ch_mult) - 1)
+
     @classmethod
     def from_official(cls, arguments: Mapping[str, Any]) -> Self:
         """From the arguments of ResShift's constructor. Raises ``TrainError`` where they do not fit."""
@@ -109,7 +119,7 @@ class Attention(nn.Module):
         h = self.norm(x)
         q, k, v = (project(h).flatten(2).transpose(1, 2)[:, None] for project in (self.q, self.k, self.v))
         attended = F.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(attended[:, 0].transpose(1, 2).reshape(x.shape))
+        return x + self.proj_out(attended[:, 0].transpose(1, 2).reshape(len(x), -1, *x.shape[2:]))
 
 
 class Downsample(nn.Module):
@@ -255,11 +265,6 @@ class VQAutoencoder(nn.Module):
         self.quantize = Quantiser(config.n_embed, config.embed_dim)
         self.quant_conv = nn.Conv2d(config.ddconfig.z_channels, config.embed_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.ddconfig.z_channels, 1)
-
-    @property
-    def factor(self) -> int:
-        """f: pixels per latent position along each axis."""
-        return 1 << (len(self.config.ddconfig.ch_mult) - 1)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures [N, 3, f h, f w] in [-1, 1] (overshoot is allowed) -> latents [N, C, h, w], not quantised."""
