@@ -2,8 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from PIL import Image
 from rich.console import Console
@@ -13,8 +17,10 @@ import runtime
 from runtime import commands
 from train import scoring
 from train.errors import TrainError
+from train.perceptual import Perceptual, open_metrics
 from train.photos import find_photos, load_photo
 from train.restorers import Picture, Restorer, SamplingOptions, open_restorer
+from train.scoring import Result, Scores
 from train.settings import SCALE
 
 Pair = tuple[str, Picture, Picture | None]
@@ -24,7 +30,8 @@ Pair = tuple[str, Picture, Picture | None]
 def find_pairs(folder: Path) -> list[Pair]:
     """The pairs of ``folder``/LR and ``folder``/HR (same file names), or the pictures of a folder without these two.
 
-    Raises ``TrainError`` where an HR picture is missing or not four times as large.
+    Raises ``TrainError`` where an HR picture is missing, or has neither its LR picture's size, as faces do, nor four
+    times that.
     """
     if not (folder / "LR").is_dir():
         return [(str(path.relative_to(folder)), load_photo(path), None) for path in find_photos(folder)]
@@ -35,23 +42,54 @@ def find_pairs(folder: Path) -> list[Pair]:
         if not other.is_file():
             raise TrainError(f"{other}: no such file; every picture of LR needs one of the same name in HR")
         lr, hr = load_photo(path), load_photo(other)
-        if hr.shape[:2] != (SCALE * lr.shape[0], SCALE * lr.shape[1]):
+        if hr.shape[:2] not in [(scale * lr.shape[0], scale * lr.shape[1]) for scale in (1, SCALE)]:
             raise TrainError(f"{other}: is {hr.shape[1]}x{hr.shape[0]}, not {SCALE} times its LR picture")
         pairs.append((str(name), lr, hr))
     return pairs
 
 
-def restored(
-    restorer: Restorer, pairs: list[Pair], save: Path | None
-) -> Iterator[tuple[str, Picture, Picture | None, Picture]]:
-    """(name, sr, hr, lr) of every pair; the results are saved as PNG into the folder ``save`` if there is one."""
-    for name, lr, hr in pairs:
-        sr = restorer(lr, hr)
-        if save is not None:
-            target = (save / name).with_suffix(".png")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            runtime.save_picture(Image.fromarray(sr), target)
+def _scale(lr: Picture, hr: Picture | None) -> int:
+    return SCALE if hr is None else hr.shape[0] // lr.shape[0]
+
+
+def restored(restorer: Restorer, pairs: list[Pair], save: Path | None) -> Iterator[Result]:
+    """The result for every pair; they are saved as PNG into the folder ``save`` if there is one."""
+    results = ((name, restorer(lr, hr), hr, lr) for name, lr, hr in pairs)
+    return results if save is None else saved(results, save)
+
+
+def saved(results: Iterable[Result], folder: Path) -> Iterator[Result]:
+    """The same, each result's picture saved as PNG on its way."""
+    for name, sr, hr, lr in results:
+        target = (folder / name).with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        runtime.save_picture(Image.fromarray(sr), target)
         yield name, sr, hr, lr
+
+
+class Figures(NamedTuple):
+    """What is known of one model's results."""
+
+    pictures: dict[str, Scores]
+    """By the pictures' names."""
+    of_set: Scores
+    """Of all pictures together."""
+
+
+class Judge:
+    """Scores sets of results; ``references`` is a folder with their HR pictures, for metrics that compare folders."""
+
+    def __init__(self, metrics: Perceptual, references: Path | None) -> None:
+        self._metrics, self._references = metrics, references
+
+    def __call__(self, results: Iterable[Result]) -> Figures:
+        """Raises ``TadsrError`` where a picture cannot be scored."""
+        measure, folders = self._metrics.of_pictures, self._metrics.of_folders
+        if self._references is None:
+            return Figures(scoring.score_all(results, measure), dict.fromkeys(folders, math.nan))
+        with TemporaryDirectory(prefix="tadsr-") as name:
+            pictures = scoring.score_all(saved(results, Path(name)), measure)
+            return Figures(pictures, {key: compare(Path(name), self._references) for key, compare in folders.items()})
 
 
 def main() -> None:
@@ -78,24 +116,39 @@ def main() -> None:
         "--json", action="store_true", help="print JSON with a row per picture instead of a table of means"
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep the results as PNG, one folder per model")
+    parser.add_argument(
+        "--perceptual",
+        metavar="NAMES",
+        type=lambda text: text.split(","),
+        default=[],
+        help="further metrics by pyiqa's names: lpips,clipiqa,musiq,fid (FID wants thousands of pictures)",
+    )
     arguments = parser.parse_args()
 
+    metrics = open_metrics(arguments.perceptual)
     options = SamplingOptions(arguments.autoencoder, arguments.steps, arguments.seed)
     models = {str(path): path for path in arguments.models} or {"shipped": runtime.DEFAULT_BUNDLE}
     restorers = {name: open_restorer(path, options) for name, path in models.items()}
     pairs = find_pairs(arguments.data)
-    rows = {"bicubic": scoring.score_all((name, scoring.bicubic(lr, SCALE), hr, lr) for name, lr, hr in pairs)}
-    for model, restorer in restorers.items():
-        folder = arguments.save / model.strip("/").replace("/", "-") if arguments.save else None
-        results = restored(restorer, pairs, folder)
-        shown = track(results, model, total=len(pairs), console=Console(stderr=True), transient=True)
-        rows[model] = scoring.score_all(shown)
-    if all(hr is not None for _, _, hr in pairs):
-        rows["HR"] = scoring.score_all((name, hr, hr, lr) for name, lr, hr in pairs if hr is not None)
+    originals: list[Result] = [(name, hr, hr, lr) for name, lr, hr in pairs if hr is not None]
+    with ExitStack() as stack:
+        references = None
+        if metrics.of_folders and originals:
+            references = Path(stack.enter_context(TemporaryDirectory(prefix="tadsr-")))
+            list(saved(originals, references))
+        judge = Judge(metrics, references)
+        rows = {"bicubic": judge((name, scoring.bicubic(lr, _scale(lr, hr)), hr, lr) for name, lr, hr in pairs)}
+        for model, restorer in restorers.items():
+            folder = arguments.save / model.strip("/").replace("/", "-") if arguments.save else None
+            results = restored(restorer, pairs, folder)
+            rows[model] = judge(track(results, model, len(pairs), console=Console(stderr=True), transient=True))
+        if originals:
+            rows["HR"] = judge(originals)
     if arguments.json:
-        commands.say(json.dumps({model: scoring.as_json(scores) for model, scores in rows.items()}, indent=2))
+        commands.say(json.dumps({model: scoring.as_json(*figures) for model, figures in rows.items()}, indent=2))
     else:
-        commands.say(scoring.table({model: scoring.mean(scores.values()) for model, scores in rows.items()}))
+        means = {model: scoring.mean(pictures.values()) | of_set for model, (pictures, of_set) in rows.items()}
+        commands.say(scoring.table(means))
 
 
 if __name__ == "__main__":

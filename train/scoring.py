@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,13 @@ from runtime import metrics
 from runtime.metrics import MetricError
 
 Picture = NDArray[np.uint8]
+Result = tuple[str, Picture, Picture | None, Picture]
+"""Name, sr [H, W, 3], hr of that size if there is one, and lr."""
 Scores = dict[str, float]
-"""One value per key of `COLUMNS`; NaN where a measure is not defined, or needs an HR picture and there is none."""
+"""One value per key of `COLUMNS`, and of what else was measured; NaN where a measure is not defined, or needs an HR
+picture and there is none."""
+Measure = Callable[[Picture, Picture | None], float]
+"""(sr, hr if there is one) -> one value more."""
 
 
 def hf_ratio(sr: Picture, hr: Picture) -> float:
@@ -51,6 +57,7 @@ FORMATS = {
     "cast": "{:.2f}",
 }
 COLUMNS = tuple(FORMATS)
+OTHER_FORMAT = "{:.4g}"
 
 
 def bicubic(lr: Picture, scale: int) -> Picture:
@@ -69,8 +76,8 @@ def score(sr: Picture, hr: Picture | None, bicubic: Picture) -> Scores:
     return compared | {"naturalness": metrics.naturalness(sr), "cast": cast(sr, bicubic)}
 
 
-def score_all(pictures: Iterable[tuple[str, Picture, Picture | None, Picture]]) -> dict[str, Scores]:
-    """Scores of every (name, sr, hr, lr); the scale is the ratio of the sr and lr heights.
+def score_all(pictures: Iterable[Result], others: Mapping[str, Measure] = MappingProxyType({})) -> dict[str, Scores]:
+    """Scores of every (name, sr, hr, lr), and `others` by their names; the scale is the ratio of sr and lr heights.
 
     Raises `MetricError`, with the picture's name, where one cannot be scored.
     """
@@ -78,6 +85,7 @@ def score_all(pictures: Iterable[tuple[str, Picture, Picture | None, Picture]]) 
     for name, sr, hr, lr in pictures:
         try:
             rows[name] = score(sr, hr, bicubic(lr, sr.shape[0] // lr.shape[0]))
+            rows[name] |= {other: measure(sr, hr) for other, measure in others.items()}
         except MetricError as error:
             raise MetricError(f"{name}: {error}") from error
     return rows
@@ -86,15 +94,18 @@ def score_all(pictures: Iterable[tuple[str, Picture, Picture | None, Picture]]) 
 def mean(rows: Iterable[Scores]) -> Scores:
     """The mean of each column over the rows where it is defined; NaN where it is in none."""
     rows = list(rows)
-    defined = {column: [row[column] for row in rows if not math.isnan(row[column])] for column in COLUMNS}
+    columns = rows[0] if rows else COLUMNS
+    defined = {column: [row[column] for row in rows if not math.isnan(row[column])] for column in columns}
     return {column: sum(values) / len(values) if values else math.nan for column, values in defined.items()}
 
 
 def table(rows: Mapping[str, Scores]) -> str:
     """The rows as an aligned text table under a header line; a dash where a measure is not defined."""
-    cells = [["", *COLUMNS]]
+    columns = dict.fromkeys(column for row in rows.values() for column in row)
+    cells = [["", *columns]]
     for name, row in rows.items():
-        cells.append([name, *("–" if math.isnan(row[c]) else FORMATS[c].format(row[c]) for c in COLUMNS)])
+        values = ((FORMATS.get(column, OTHER_FORMAT), row.get(column, math.nan)) for column in columns)
+        cells.append([name, *("–" if math.isnan(value) else form.format(value) for form, value in values)])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
@@ -102,10 +113,16 @@ def table(rows: Mapping[str, Scores]) -> str:
     )
 
 
-def as_json(rows: Mapping[str, Scores]) -> dict[str, Any]:
-    """`{"mean": {...}, "pictures": {name: {...}}}` of what strict JSON can hold: NaN and infinity become None."""
+def as_json(rows: Mapping[str, Scores], of_set: Mapping[str, float] = MappingProxyType({})) -> dict[str, Any]:
+    """`{"mean": {...}, "pictures": {name: {...}}}` of what strict JSON can hold: NaN and infinity become None.
 
-    def plain(row: Scores) -> dict[str, float | None]:
+    `of_set` are figures of all pictures together, which stand beside the means.
+    """
+
+    def plain(row: Mapping[str, float]) -> dict[str, float | None]:
         return {column: value if math.isfinite(value) else None for column, value in row.items()}
 
-    return {"mean": plain(mean(rows.values())), "pictures": {name: plain(row) for name, row in rows.items()}}
+    return {
+        "mean": plain({**mean(rows.values()), **of_set}),
+        "pictures": {name: plain(row) for name, row in rows.items()},
+    }

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,7 @@ from train.networks.vq import VQConfig
 from train.photos import Licences
 from train.presets import preset_defaults
 from train.processes import world_size
+from train.suggestions import did_you_mean, readable
 
 SCALE = 4
 """That of every preset but the one for faces."""
@@ -80,7 +82,8 @@ class TrainingSettings:
     """Folder of the run: checkpoint, weights, losses, TensorBoard. A run found there is resumed."""
     photos: Path
     """Folder of sharp photos (searched deeply), or a .txt file with a path per line. For tar shards (WebDataset) a
-    folder with .tar files in it, or a quoted pattern like 'train-{0000..0146}.tar'."""
+    folder with .tar files in it, or a quoted pattern like 'train-{0000..0146}.tar'. Distillation also takes the folder
+    that ``train.sample_teacher`` writes."""
     licences: Licences = "all"
     """"free" keeps only the photos that a MANIFEST.csv beside them shows as freely licensed."""
     steps: int = 10_000
@@ -208,17 +211,32 @@ def _check_levels(model: Model) -> None:
 
 def _check_preset(settings: type[TrainingSettings], preset: str, defaults: Mapping[str, Any]) -> None:
     """Raise ``TrainError`` where a preset has an unknown key or a bad value: defaults are not looked at by parsing."""
-    parser = ArgumentParser(exit_on_error=False)
+    parser = _Parser(exit_on_error=False)
     parser.add_class_arguments(settings, None)
+    known = [option.removeprefix("--") for option in parser.options()]
+    for key in defaults:
+        if key not in known:
+            raise TrainError(f"preset {preset}: unknown key {key}{did_you_mean(key, known)} --help shows all keys")
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in defaults.items()}
     try:
         parser.parse_args(["--out=o", "--photos=p", *(f"--{key}={text}" for key, text in texts.items())])
     except ArgumentError as error:
-        raise TrainError(f"preset {preset}: {' '.join(str(error).split())}") from error
+        raise TrainError(f"preset {preset}: {readable(str(error))}") from error
 
 
 class _Parser(ArgumentParser):
+    def options(self) -> list[str]:
+        """What may be set: "--lr", "--model.diffusion.steps"."""
+        return [option for action in self._actions for option in action.option_strings if not option.endswith("help")]
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """One line, where the library would list every option first."""
-        sys.stderr.write(f"error: {' '.join(message.split())}; see `{self.prog} --help`\n")
+        if not self.exit_on_error:
+            super().error(message, ex)
+        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message, re.IGNORECASE)
+        if unknown:
+            line = f"{unknown[1]}: no such option{did_you_mean(unknown[1], self.options())}"
+        else:
+            line = f"{readable(message)};"
+        sys.stderr.write(f"error: {line} see `{self.prog} --help`\n")
         sys.exit(2)

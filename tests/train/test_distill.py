@@ -149,9 +149,7 @@ def test_how_strongly_every_term_pulls_is_measured(folder: Path) -> None:
     again = task(folder, "--precision", "32-true", "--batch", "2")
     *_, student = again.rounds(batch(), Noise(seed=again.settings.seed, step=0))
     (z_0,) = torch.autograd.grad(student.terms["distill"], student.outputs["distill"])
-    by_hand = (
-        (len(z_0) * z_0).flatten(1).norm(dim=1).mean()
-    )  # the loss is a mean over samples
+    by_hand = (len(z_0) * z_0).flatten(1).norm(dim=1).mean()  # the loss is a mean over samples
     torch.testing.assert_close(measures["distill_gradient_norm"], by_hand)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tiny import write_networks
+from tests.tiny import write_networks, write_photos
 from train import evaluate
 from train.drawn import draw
 from train.errors import TrainError
@@ -63,8 +63,9 @@ def test_more_steps_are_another_picture_and_a_seed_repeats_it(networks: Path) ->
 
 
 def test_impossible_steps_and_strange_files_are_one_line_errors(networks: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainError, match="ask 1 to 4"):
-        open_restorer(networks / "teacher.safetensors", SamplingOptions(steps=9))
+    for network, steps in (("teacher", 9), ("student", 9), ("teacher", 0), ("student", -1)):
+        with pytest.raises(TrainError, match=rf"{network}\.safetensors: {steps} sampling steps .*ask 1 to 4"):
+            open_restorer(networks / f"{network}.safetensors", SamplingOptions(steps=steps))
     with pytest.raises(TrainError, match=r"\.tadsr, \.pt2, \.safetensors"):
         open_restorer(tmp_path / "model.pth", SamplingOptions())
 
@@ -101,3 +102,9 @@ def test_user_mistakes_exit_with_code_2(tmp_path: Path, toy_bundle: Path) -> Non
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "missing" in done.stderr
+
+
+def test_pairs_of_one_size_are_those_of_faces(tmp_path: Path) -> None:
+    for side in ("HR", "LR"):
+        write_photos(tmp_path / side, count=1)
+    assert [hr is not None and lr.shape == hr.shape for _, lr, hr in evaluate.find_pairs(tmp_path)] == [True]

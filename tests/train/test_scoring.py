@@ -81,6 +81,21 @@ def test_score_all_names_the_picture_that_fails(lr: np.ndarray, hr: np.ndarray) 
         scoring.score_all([("dog.png", hr, None, lr[:, :-1])])
 
 
+def test_further_measures_are_further_columns(lr: np.ndarray, hr: np.ndarray) -> None:
+    seen = []
+
+    def brightness(sr: np.ndarray, reference: np.ndarray | None) -> float:
+        seen.append(reference)
+        return float(sr.mean())
+
+    rows = scoring.score_all([("a", hr, hr, lr), ("b", hr, None, lr)], {"brightness": brightness})
+    assert seen[0] is hr
+    assert seen[1] is None
+    assert scoring.mean(rows.values())["brightness"] == pytest.approx(hr.mean())
+    assert scoring.table({"x": rows["a"] | {"fid": 12.3456}, "y": rows["b"]}).splitlines()[0].split()[-1] == "fid"
+    assert scoring.as_json(rows, {"fid": 12.5})["mean"]["fid"] == 12.5
+
+
 def test_mean_leaves_out_what_is_not_defined() -> None:
     rows = [dict.fromkeys(scoring.COLUMNS, value) for value in (1.0, 2.0, 6.0)]
     rows[2] |= {"psnr_y": math.nan}

@@ -75,6 +75,57 @@ def test_bad_options_exit_with_code_2(bad: list[str], capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (["--lamda_1", "2"], "--lamda_1: no such option, did you mean --lambda_1? see `"),
+        (["--model.diffusion.stepps=4"], "did you mean --model.diffusion.steps?"),
+        (["--crop=64"], "did you mean --data.crop?"),
+        (["--zzz"], "--zzz: no such option; see `python -m train.distill --help`"),
+        (
+            ["--discriminator", "time-awre"],
+            "no such choice, did you mean time-aware? there are time-aware, plain, none;",
+        ),
+        (["--batch", "1.5"], "batch 1.5: the value must be of type int;"),
+        (["--data", "3"], "data: holds keys of its own, not a value;"),
+        (["--model.teacher.widths", "wide"], "widths wide: the value must be of type"),
+    ],
+)
+def test_misspelt_options_are_told_the_nearest(bad: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(DistillSettings, "train.distill", "", [*NEEDED, *bad])
+    told = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert told.count("\n") == 1
+    assert says in told
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("distill: {lamda_1: 3}", "unknown key lamda_1, did you mean lambda_1?"),
+        ("data: {cropp: 64}", "unknown key data.cropp, did you mean data.crop?"),
+        ("distil: {lambda_1: 3}", "unknown section distil, did you mean distill?"),
+        ("zzz: {}", "unknown section zzz; there are model, data"),
+        ("distill: {score: hdd}", "score hdd: no such choice, did you mean hsd?"),
+        ("model: {diffusion: 3}", "model.diffusion: holds keys of its own"),
+    ],
+)
+def test_misspelt_keys_of_presets_are_told_the_nearest(text: str, says: str, tmp_path: Path) -> None:
+    preset = tmp_path / "typo.yaml"
+    preset.write_text(text)
+    with pytest.raises(TrainError) as error:
+        parse(DistillSettings, "train.distill", "", [*NEEDED, "--preset", str(preset)])
+    assert says in str(error.value)
+    assert str(preset) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_misspelt_preset_is_told_the_nearest() -> None:
+    with pytest.raises(TrainError, match=r"refrence: no such preset, did you mean reference\?"):
+        parse(DistillSettings, "train.distill", "", [*NEEDED, "--preset", "refrence"])
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         ["--batch", "0"],
