@@ -1,0 +1,109 @@
+"""Widths by global budgets: what is worth least for what it costs goes first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from compress.pruning.dependencies import Coupling
+from train.errors import TrainError
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a layer costs at full width, and the couplings (by index) that its inputs and its outputs belong to."""
+
+    full: float
+    reads: int | None
+    writes: int | None
+
+    def at(self, shares: Sequence[float]) -> float:
+        """The cost where of coupling i the share ``shares[i]`` of channels is left: it grows with both widths."""
+        return self.full * _share(shares, self.reads) * _share(shares, self.writes)
+
+
+def layer_costs(couplings: Sequence[Coupling], full: Mapping[str, float]) -> list[Cost]:
+    """The costs of the layers, by name, at full width."""
+    reads = {name: i for i, coupling in enumerate(couplings) for name in coupling.readers}
+    writes = {name: i for i, coupling in enumerate(couplings) for name in coupling.writers}
+    return [Cost(cost, reads.get(name), writes.get(name)) for name, cost in full.items()]
+
+
+def units(importance: Tensor, coupling: Coupling, multiple: int) -> list[Tensor]:
+    """The channels of a coupling in the portions that can go, least important first.
+
+    Channels that are normalised together go together, so that the others' statistics stay as they are; else portions
+    of ``multiple`` channels, widths that engines like.
+    """
+    if coupling.together > 1:
+        blocks = torch.arange(coupling.channels).view(-1, coupling.together)
+        return list(blocks[importance[blocks].sum(1).argsort(stable=True)])
+    return list(importance.argsort(stable=True).split(multiple))
+
+
+def choose(
+    importance: Sequence[Tensor],
+    portions: Sequence[Sequence[Tensor]],
+    costs: Mapping[str, Sequence[Cost]],
+    budgets: Mapping[str, float],
+) -> list[Tensor]:
+    """Which channels stay, a mask [channels] per coupling, so that of every cost at most ``budgets`` of it are left.
+
+    One portion after the other goes, that with the least importance for the share it saves, at the widths then reached,
+    of the costs that are still over their budgets; the last portion of a coupling stays. Raises ``TrainError`` where
+    even that costs more.
+    """
+    masks = [torch.ones(len(values), dtype=torch.bool) for values in importance]
+    gone = [0] * len(masks)
+
+    def left() -> dict[str, float]:
+        shares = [float(mask.float().mean()) for mask in masks]
+        return {name: sum(cost.at(shares) for cost in each) / full[name] for name, each in costs.items()}
+
+    full = {name: sum(cost.full for cost in each) for name, each in costs.items()}
+    now = left()
+    while over := [name for name in costs if now[name] > budgets[name]]:
+        rates: dict[int, float] = {}
+        for i, (values, of) in enumerate(zip(importance, portions, strict=True)):
+            if gone[i] < len(of) - 1:
+                masks[i][of[gone[i]]] = False
+                without = left()
+                rates[i] = float(values[of[gone[i]]].sum()) / sum(now[name] - without[name] for name in over)
+                masks[i][of[gone[i]]] = True
+        if not rates:
+            raise TrainError(
+                f"--{over[0]} {budgets[over[0]]:g}: no width can meet it; with the fewest channels everywhere "
+                f"{now[over[0]]:.3f} is left; give more, or a smaller --multiple"
+            )
+        least = min(rates, key=rates.__getitem__)
+        masks[least][portions[least][gone[least]]] = False
+        gone[least] += 1
+        now = left()
+    return masks
+
+
+def _share(shares: Sequence[float], coupling: int | None) -> float:
+    return 1.0 if coupling is None else shares[coupling]
+
+
+@torch.no_grad()
+def layer_macs(network: nn.Module, example: Tensor) -> dict[str, float]:
+    """Multiply-accumulates of every convolution for an input [N, C, h, w], by name."""
+    macs: dict[str, float] = {}
+    names = {layer: name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(layer, nn.Conv2d)
+        macs[names[layer]] = float(output.numel() * layer.weight[0].numel())
+
+    hooks = [layer.register_forward_hook(count) for layer in names]
+    network(example)
+    for hook in hooks:
+        hook.remove()
+    return macs
+
+
+def layer_parameters(network: nn.Module) -> dict[str, float]:
+    """Weights of every convolution, by name; biases, which are few, left out."""
+    return {name: layer.weight.numel() for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)}

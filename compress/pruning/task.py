@@ -1,0 +1,82 @@
+"""The pruned part of an autoencoder learns to answer as the full one does, on what it will be given."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from compress.pruning.inputs import EnlargedPictures, Inputs, StudentLatents
+from compress.pruning.part import Part
+from compress.pruning.plan import pruned
+from compress.pruning.settings import PruneSettings, check
+from train import checkpoints
+from train.data import Sample
+from train.inputs import load_autoencoder
+from train.losses import frequency_l1, l1
+from train.networks.memory import channels_last
+from train.networks.narrow import layer_widths
+from train.noise import Noise
+from train.pixels import to_picture
+from train.run_folder import CHECKPOINT
+from train.task import Player, Round
+
+
+class PruneTask:
+    """The full part is the teacher, the pruned one the student; nothing else is trained."""
+
+    name = "prune"
+
+    def __init__(self, settings: PruneSettings, dataset: Dataset[Sample]) -> None:
+        """Measure on ``dataset``, choose the widths and cut; where ``settings.out`` holds a run, take those of it.
+
+        Raises ``TrainError`` where no width meets the budgets, and for files that do not fit each other.
+        """
+        check(settings)
+        self.settings = settings
+        full = load_autoencoder(settings.autoencoder, settings.model)
+        self.full = Part(full, settings.part)
+        self.inputs: Inputs = (
+            StudentLatents(full, settings.student, settings.lr_encoder)
+            if settings.part == "decoder"
+            else EnlargedPictures(settings.model.scale)
+        )
+        if (settings.out / CHECKPOINT).exists():
+            autoencoder = checkpoints.load_autoencoder(settings.out / "autoencoder.safetensors")
+        else:
+            autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+            autoencoder.register_module(settings.part, pruned(self.full, self.inputs, dataset, settings))
+        player = Part(autoencoder, settings.part)
+        player.module.requires_grad_(True)
+        self.players = {"autoencoder": Player(player)}
+        self.widths = layer_widths(autoencoder)
+
+    def to(self, device: torch.device) -> None:
+        channels_last(self.full, device)
+        self.inputs.to(device)
+
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+        with torch.no_grad():
+            x = self.inputs(batch, random)
+            target = self.full(x)
+        answer = self.players["autoencoder"].network(x)
+        terms = {"l1": l1(answer, target)}
+        if self.settings.part == "decoder":
+            terms["frequency"] = self.settings.frequency_weight * frequency_l1(answer, target)
+        yield Round("autoencoder", terms)
+
+    def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        assert isinstance(network, Part)
+        x = self.inputs(batch, Noise(self.settings.seed, 0, batch["lq"].device))
+        sides = {"full": self.full, "pruned": network}
+        if self.settings.part == "decoder":
+            return {name: to_picture(part(x)) for name, part in sides.items()}
+        return {name: to_picture(self.full.autoencoder.decode(part(x))) for name, part in sides.items()}
+
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        assert isinstance(network, Part)
+        return {"autoencoder": network.autoencoder}
+
+    def description(self) -> dict[str, Any]:
+        return {"widths": self.widths}

@@ -1,0 +1,119 @@
+"""Measures the curve of pruning and shows it: `python docs/figures/pruning.py runs/prune VAL`.
+
+Every folder in runs/prune is a run of `compress.prune`; VAL holds HR and LR. Writes pruning.json beside this file, the
+table of docs/compression.md between its two marks, and docs/pictures/pruning.jpg.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from skimage import data
+
+from compress.pruning.inputs import StudentLatents
+from compress.pruning.part import Part
+from compress.pruning.restorer import restorer
+from runtime import metrics
+from train import scoring
+from train.ablation_page import picture_sheet
+from train.checkpoints import load_autoencoder
+from train.degradation import DegradationSettings, degrade
+from train.evaluate import Pair, find_pairs
+from train.restorers import Picture, Restorer
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WEIGHTS = ROOT / "train/weights/mobile"
+PAGE, JSON, PICTURE = ROOT / "docs/compression.md", HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
+BEGIN, END = "<!-- pruning -->", "<!-- end of pruning -->"
+SIDE = 256
+PARTS = {"astronaut": (20, 120), "chelsea": (20, 100), "coffee": (60, 180), "rocket": (100, 190)}
+"""Top and left of the part of each of scikit-image's free pictures that is degraded and restored."""
+SETTINGS = ("steps", "batch", "lr", "seed", "multiple", "measured_batches")
+
+
+def deployed(autoencoder: Path) -> tuple[Part, Restorer]:
+    """The decoder of a file, and the deployed student with it."""
+    full = load_autoencoder(WEIGHTS / "autoencoder.safetensors")
+    latents = StudentLatents(full, WEIGHTS / "deployed_student.safetensors", WEIGHTS / "lr_encoder.safetensors")
+    decoder = Part(load_autoencoder(autoencoder), "decoder")
+    return decoder, restorer(latents, decoder, seed=0)
+
+
+def point(autoencoder: Path, pairs: list[Pair], full: list[Picture]) -> tuple[dict[str, Any], list[Picture]]:
+    """Sizes and mean scores, those against HR and the PSNR (RGB) against the full decoder's pictures; the pictures."""
+    decoder, restore = deployed(autoencoder)
+    pictures = [restore(lr, None) for _, lr, _ in pairs]
+    rows = scoring.score_all((name, sr, hr, lr) for (name, lr, hr), sr in zip(pairs, pictures, strict=True))
+    mean = scoring.as_json(rows)["mean"]
+    near = [metrics.psnr_rgb(a, b) for a, b in zip(pictures, full, strict=False)]
+    against = {"mean": float(np.mean(near)), "worst": min(near)} if near else None
+    sizes = {"macs_per_latent_position": decoder.macs(), "parameters": decoder.size}
+    return {**sizes, "scores": mean, "psnr_to_full": against}, pictures
+
+
+def curve(runs: Mapping[float, Path], pairs: list[Pair]) -> list[dict[str, Any]]:
+    """A point per run, the full decoder's first."""
+    first, full = point(WEIGHTS / "autoencoder.safetensors", pairs, [])
+    points = [{"macs": 1.0, "finetuning": None} | first]
+    for share, run in runs.items():
+        chosen = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        measured, _ = point(run / "autoencoder.safetensors", pairs, full)
+        points.append({"macs": share, "finetuning": {name: chosen[name] for name in SETTINGS}} | measured)
+    return points
+
+
+def table(points: list[dict[str, Any]]) -> str:
+    """Markdown: a row per point."""
+    lines = [
+        "| `--macs` | kMACs per LR pixel | parameters | PSNR-Y | change | SSIM-Y "
+        "| naturalness | PSNR to the full decoder, mean / worst |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in points:
+        scores, against = row["scores"], row["psnr_to_full"]
+        near = f"{against['mean']:.1f} / {against['worst']:.1f} dB" if against else "–"
+        change = f"{scores['psnr_y'] - points[0]['scores']['psnr_y']:+.3f} dB" if against else "–"
+        lines.append(
+            f"| {row['macs']:g} | {row['macs_per_latent_position'] / 1e3:.1f} "
+            f"| {row['parameters'] / 1e3:.1f} k | {scores['psnr_y']:.3f} | {change} | {scores['ssim_y']:.4f} "
+            f"| {scores['naturalness']:.2f} | {near} |"
+        )
+    return "\n".join(lines)
+
+
+def free_pairs() -> list[Pair]:
+    """(name, lr, hr) of scikit-image's free pictures, degraded as in training with fixed seeds."""
+    return [_free_pair(name, seed, *place) for seed, (name, place) in enumerate(PARTS.items())]
+
+
+def _free_pair(name: str, seed: int, top: int, left: int) -> Pair:
+    hr: Picture = np.ascontiguousarray(getattr(data, name)()[top : top + SIDE, left : left + SIDE])
+    sharp = torch.from_numpy(hr.transpose(2, 0, 1).astype(np.float32)) / 255
+    lr = degrade(sharp, np.random.default_rng(seed), DegradationSettings(), 4)
+    return name, (lr * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy(), hr
+
+
+def main() -> None:
+    folder, pairs = Path(sys.argv[1]), find_pairs(Path(sys.argv[2]))
+    found = [run for run in folder.iterdir() if (run / "autoencoder.safetensors").exists()]
+    shares = {yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["macs"]: run for run in found}
+    runs = dict(sorted(shares.items(), reverse=True))
+    points = curve(runs, pairs)
+    made = {"date": datetime.now(UTC).date().isoformat(), "pictures": len(pairs), "points": points}
+    JSON.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(points)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    shown = {"1.0 (full)": WEIGHTS} | {f"{share:g}": run for share, run in runs.items()}
+    models = {name: deployed(run / "autoencoder.safetensors")[1] for name, run in shown.items()}
+    picture_sheet(free_pairs(), models).save(PICTURE, quality=88)
+
+
+if __name__ == "__main__":
+    main()
