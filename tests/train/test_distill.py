@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.tiny import write_networks, write_preset
+from train import diffusion
 from train.distill import DistillSettings, DistillTask
 from train.errors import TrainError
 from train.networks.discriminator import Discriminator, DiscriminatorConfig, Modulation
 from train.noise import Noise
 from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import largest_hsd_time
+from train.pixels import to_model
 from train.settings import parse
 from train.state import State
 from train.task import Round
@@ -48,6 +50,29 @@ def rounds(made: DistillTask) -> Iterator[Round]:
 
 def gradients(network: nn.Module) -> list[Tensor]:
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+
+
+def test_eq_9_discriminator_sees_both_latents_at_the_same_time_with_the_same_noise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enc(z_t, t, y) of z_t = z_0 + eta_t (z_y - z_0) + kappa sqrt(eta_t) eps, for the student's z_0 and for HQ's."""
+    made = task(folder, "--score", "none", "--precision", "32-true")
+    seen: list[tuple[Tensor, Tensor]] = []
+    encode = made.teacher.features
+
+    def watch(z_t: Tensor, t: Tensor, *given: Tensor) -> list[Tensor]:
+        seen.append((z_t * diffusion.at(made.schedule.input_std, t, z_t), t))
+        return encode(z_t, t, *given)
+
+    monkeypatch.setattr(made.teacher, "features", watch)
+    student = list(rounds(made))[-1].outputs["adversarial"].detach()
+    (real, t), (fake, fake_t), (again, again_t) = seen
+    assert torch.equal(t, fake_t)
+    assert torch.equal(t, again_t)
+    torch.testing.assert_close(fake, again)
+    hq = made.autoencoder.encode(to_model(batch()["hq"]))
+    eta = diffusion.at(made.schedule.etas, t, hq)
+    torch.testing.assert_close(real - fake, (1 - eta) * (hq - student), rtol=1e-4, atol=1e-4)
 
 
 def test_eq_10_modulation_is_one_plus_gamma_times_the_norm_plus_beta() -> None:
@@ -153,7 +178,7 @@ def test_how_strongly_every_term_pulls_is_measured(folder: Path) -> None:
     torch.testing.assert_close(measures["distill_gradient_norm"], by_hand)
 
 
-def test_lambdas_scale_their_terms(folder: Path) -> None:
+def test_eq_13_lambdas_weigh_the_terms(folder: Path) -> None:
     values = []
     for factor in ("1", "3"):
         *_, turn = rounds(task(folder, "--lambda_1", factor, "--lambda_2", factor))
