@@ -3,25 +3,24 @@
 Writes ``autoencoder.safetensors``, which every stage takes in the place of the full one.
 """
 
-from torch.utils.data import Dataset
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
 
+from compress.measure import check_report, in_short, measure
+from compress.opened import count_macs
+from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
-from compress.pruning.settings import PruneSettings
+from compress.pruning.restorer import restorer
+from compress.pruning.settings import PruneSettings, check
 from compress.pruning.task import PruneTask
+from compress.rows import Row
 from runtime import commands
-from train.data import Sample
 from train.loop import train
 from train.processes import is_first
 from train.settings import parse
-from train.sources import training_crops
-from train.teacher_samples import TeacherSamples, holds_samples
-
-
-def pruning_data(settings: PruneSettings) -> Dataset[Sample]:
-    """Crops of photos, or the pictures of a folder of the teacher's samples."""
-    if holds_samples(settings.photos):
-        return TeacherSamples(settings.photos, settings.seed)
-    return training_crops(settings)
+from train.sources import training_data
 
 
 def summary(full: Part, pruned: Part) -> str:
@@ -33,16 +32,50 @@ def summary(full: Part, pruned: Part) -> str:
     )
 
 
+def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Path, report: Path) -> Row:
+    """The row ``pruned``, compared with ``full-decoder``, which is measured before it: the student with either."""
+    latents = task.inputs.cpu()
+    assert isinstance(latents, StudentLatents)
+    encoder = latents.autoencoder.get_submodule("encoder") if latents.lr_encoder is None else latents.lr_encoder
+    before = sum(parameter.numel() for part in (encoder, latents.student) for parameter in part.parameters())
+    provenance = {"command": shlex.join(["python", "-m", "compress.prune", *sys.argv[1:]]), "seed": settings.seed}
+
+    def measure_with(decoder: Part, stage: str, against: str | None, further: dict[str, float]) -> Row:
+        restore = restorer(latents, decoder, settings.seed)
+        return measure(
+            stage,
+            restore,
+            pairs,
+            report,
+            against=against,
+            size=None,  # two files of different precision; the program's size is that of the row `folded`
+            macs_per_pixel=count_macs(restore),
+            parameters=before + decoder.size,
+            provenance=provenance,
+            further=further,
+        )
+
+    full, pruned = task.full.cpu(), trained.cpu()
+    measure_with(full, "full-decoder", None, {})
+    return measure_with(pruned, "pruned", "full-decoder", {"decoder_macs_ratio": pruned.macs() / full.macs()})
+
+
 def main() -> None:
     settings = parse(PruneSettings, "compress.prune", "Prune the autoencoder's decoder and finetune what is left.")
-    dataset = pruning_data(settings)
-    task = PruneTask(settings, dataset)
-    trained, _ = train(task, settings, dataset)
+    check(settings)
+    check_report(settings.pairs, settings.report)
+    run = replace(settings, pairs=None, report=None)  # they change nothing of the run, which may be measured later
+    dataset = training_data(run)
+    task = PruneTask(run, dataset)
+    trained, _ = train(task, run, dataset)
     if not is_first():
         return
     assert isinstance(trained, Part)
     commands.say(summary(task.full, trained))
     commands.say(f"wrote {settings.out / 'autoencoder.safetensors'}")
+    if settings.pairs is not None and settings.report is not None:
+        row = measured(task, trained, settings, settings.pairs, settings.report)
+        commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
 
 
 if __name__ == "__main__":

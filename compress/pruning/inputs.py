@@ -27,7 +27,7 @@ class StudentLatents(nn.Module):
         if sampling.steps != 1:
             raise TrainError(f"{student}: takes {sampling.steps} steps; give a one-step student")
         self.scale = scale_of(autoencoder, self.student)
-        self.lr_encoder = None if lr_encoder is None else _load_lr_encoder(lr_encoder, autoencoder.latent_channels)
+        self.lr_encoder = None if lr_encoder is None else load_lr_encoder(lr_encoder, autoencoder.latent_channels)
         self._schedule, self._noise = diffusion.schedule(sampling.diffusion), sampling.noise
 
     @torch.no_grad()
@@ -57,7 +57,8 @@ class EnlargedPictures(nn.Module):
 Inputs = StudentLatents | EnlargedPictures
 
 
-def _load_lr_encoder(path: Path, latent_channels: int) -> LREncoder:
+def load_lr_encoder(path: Path, latent_channels: int) -> LREncoder:
+    """The LR encoder of a file, frozen. Raises ``TrainError`` where it is missing or for other latents."""
     network, _ = load_network(path, "lr_encoder")
     assert isinstance(network, LREncoder)
     if network.latent_channels != latent_channels:

@@ -32,6 +32,11 @@ class PruneSettings(TrainingSettings):
     """Batches that the channels' importance is measured on."""
     frequency_weight: float = 0.5
     """Weight of the frequency loss beside L1 between the pruned decoder's pixels and the full one's."""
+    pairs: Path | None = None
+    """Folder with LR and HR inside: measure the result on them, as rows of --report. A finished run is measured by
+    giving its command again."""
+    report: Path | None = None
+    """Folder of the report: rows ``full-decoder`` and ``pruned``."""
 
 
 def check(settings: PruneSettings) -> None:
@@ -42,3 +47,5 @@ def check(settings: PruneSettings) -> None:
     for name in ("multiple", "measured_batches"):
         if getattr(settings, name) < 1:
             raise TrainError(f"--{name} {getattr(settings, name)}: give 1 or more")
+    if settings.report is not None and settings.part != "decoder":
+        raise TrainError("--report: has rows for a pruned decoder; leave --report and --pairs out for an encoder")

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
-from skimage import data
 
 from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
@@ -23,18 +21,14 @@ from runtime import metrics
 from train import scoring
 from train.ablation_page import picture_sheet
 from train.checkpoints import load_autoencoder
-from train.degradation import DegradationSettings, degrade
 from train.evaluate import Pair, find_pairs
 from train.restorers import Picture, Restorer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-WEIGHTS = ROOT / "train/weights/mobile"
+WEIGHTS, PHOTOS = ROOT / "train/weights/mobile", ROOT / "tests/photos"
 PAGE, JSON, PICTURE = ROOT / "docs/compression.md", HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
 BEGIN, END = "<!-- pruning -->", "<!-- end of pruning -->"
-SIDE = 256
-PARTS = {"astronaut": (20, 120), "chelsea": (20, 100), "coffee": (60, 180), "rocket": (100, 190)}
-"""Top and left of the part of each of scikit-image's free pictures that is degraded and restored."""
 SETTINGS = ("steps", "batch", "lr", "seed", "multiple", "measured_batches")
 
 
@@ -88,18 +82,6 @@ def table(points: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def free_pairs() -> list[Pair]:
-    """(name, lr, hr) of scikit-image's free pictures, degraded as in training with fixed seeds."""
-    return [_free_pair(name, seed, *place) for seed, (name, place) in enumerate(PARTS.items())]
-
-
-def _free_pair(name: str, seed: int, top: int, left: int) -> Pair:
-    hr: Picture = np.ascontiguousarray(getattr(data, name)()[top : top + SIDE, left : left + SIDE])
-    sharp = torch.from_numpy(hr.transpose(2, 0, 1).astype(np.float32)) / 255
-    lr = degrade(sharp, np.random.default_rng(seed), DegradationSettings(), 4)
-    return name, (lr * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy(), hr
-
-
 def main() -> None:
     folder, pairs = Path(sys.argv[1]), find_pairs(Path(sys.argv[2]))
     found = [run for run in folder.iterdir() if (run / "autoencoder.safetensors").exists()]
@@ -112,7 +94,7 @@ def main() -> None:
     PAGE.write_text(f"{before}{BEGIN}\n{table(points)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     shown = {"1.0 (full)": WEIGHTS} | {f"{share:g}": run for share, run in runs.items()}
     models = {name: deployed(run / "autoencoder.safetensors")[1] for name, run in shown.items()}
-    picture_sheet(free_pairs(), models).save(PICTURE, quality=88)
+    picture_sheet(find_pairs(PHOTOS), models).save(PICTURE, quality=88)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -19,6 +20,7 @@ from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
 from compress.pruning.restorer import restorer
 from compress.pruning.settings import PruneSettings
+from compress.rows import read_report
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ, write_networks, write_photos, write_preset
 from tests.tiny import write_reduced_preset as reduced
 from train import diffusion
@@ -119,6 +121,25 @@ def test_resumed_run_is_the_same_to_the_bit(folder: Path, monkeypatch: pytest.Mo
     assert all(whole[key].equal(halted[key]) for key in whole)
 
 
+def test_finished_run_is_measured_by_giving_its_command_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, arguments(folder, "measured"))
+    before = (folder / "measured" / "autoencoder.safetensors").read_bytes()
+    for path in write_photos(folder / "pairs" / "HR", count=2, side=128).iterdir():
+        (folder / "pairs" / "LR").mkdir(exist_ok=True)
+        Image.open(path).resize((32, 32), Image.Resampling.BICUBIC).save(folder / "pairs" / "LR" / path.name)
+    asked = {"pairs": folder / "pairs", "report": folder / "report"}
+    run(monkeypatch, arguments(folder, "measured", **asked))
+    assert (folder / "measured" / "autoencoder.safetensors").read_bytes() == before
+    full, pruned = read_report(folder / "report").rows
+    assert (full.stage, pruned.stage, pruned.against) == ("full-decoder", "pruned", "full-decoder")
+    assert pruned.figures["decoder_macs_ratio"] == pytest.approx(
+        macs(folder / "measured" / "autoencoder.safetensors") / macs(folder / "autoencoder.safetensors"), abs=0.01
+    )
+    assert pruned.figures["decoder_macs_ratio"] < pruned.figures["macs_ratio"] < 1
+    assert pruned.figures["parameters"] < full.figures["parameters"]
+    assert pruned.provenance["command"].startswith("python -m compress.prune ")
+
+
 @pytest.mark.parametrize("part", ["decoder", "encoder"])
 def test_vq_autoencoder_is_pruned_saved_and_loaded(part: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = {"autoencoder": folder / "vq.safetensors", "preset": folder / "vq.yaml", "part": part, "macs": 0.3}
@@ -141,6 +162,8 @@ def test_vq_autoencoder_is_pruned_saved_and_loaded(part: str, folder: Path, monk
     [
         ({"macs": 0.001}, r"--macs 0\.001: no width can meet it"),
         ({"macs": 0}, r"--macs 0: a share, give more than 0 and at most 1"),
+        ({"report": "report"}, r"--report: .*give --pairs too"),
+        ({"report": "report", "pairs": "nowhere"}, r"nowhere"),
         ({"measured_batches": 0}, r"--measured_batches 0: give 1 or more"),
         ({"autoencoder": "student.safetensors"}, r"student\.safetensors: holds a network of kind 'unet'"),
         ({"autoencoder": "vq.safetensors"}, r"vq\.safetensors: .* of the mobile family"),
@@ -156,6 +179,11 @@ def test_mistakes_are_told_in_one_line(
     with pytest.raises(TrainError, match=message) as caught:
         run(monkeypatch, arguments(folder, "mistake", **full))
     assert "\n" not in str(caught.value)
+
+
+def test_rows_are_of_decoders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TrainError, match="--report: has rows for a pruned decoder"):
+        run(monkeypatch, arguments(folder, "mistake", part="encoder", pairs=folder, report=folder))
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,110 @@
+"""The regression gate: the committed weights keep to their budgets on tests/photos, and damaged ones would not."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+import runtime
+from compress.budgets import judge, read_budgets
+from compress.measure import measure
+from compress.opened import open_model
+from compress.rows import Row, read_report
+from train.checkpoints import load_network, save_network
+from train.restorers import Picture, Restorer, SamplingOptions
+
+TESTS = Path(__file__).parents[1]
+WEIGHTS, PHOTOS = TESTS.parent / "train/weights/mobile", TESTS / "photos"
+BUDGETS = read_budgets(Path(__file__).with_name("budgets.yaml"))
+
+
+class Stage(NamedTuple):
+    """What a row is measured of, and against which row."""
+
+    model: Path
+    against: str | None
+    precision: str = "auto"
+
+
+STAGES = {
+    "teacher": Stage(WEIGHTS / "teacher.safetensors", None),
+    "student": Stage(WEIGHTS / "student.safetensors", "teacher"),
+    "folded": Stage(runtime.DEFAULT_BUNDLE, "student", "fp32"),
+}
+"""In the order in which they are measured."""
+
+
+def opened(stage: Stage) -> Restorer:
+    return open_model(stage.model, SamplingOptions(), precision=stage.precision).restorer
+
+
+def measured(name: str, restorer: Restorer, report: Path) -> Row:
+    return measure(
+        name,
+        restorer,
+        PHOTOS,
+        report,
+        against=STAGES[name].against,
+        size=None,
+        macs_per_pixel=None,
+        parameters=None,
+        provenance={},
+    )
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    for name, stage in STAGES.items():
+        measured(name, opened(stage), folder)
+    return folder
+
+
+def test_committed_weights_keep_to_their_budgets(report: Path) -> None:
+    verdict = judge(read_report(report), BUDGETS)
+    assert verdict.breaches == []
+    assert verdict.notes == [], "every budget is checked"
+    assert {budget.stage for budget in BUDGETS.budgets} == STAGES.keys(), "every row has budgets"
+
+
+def broken(name: str, restorer: Restorer, report: Path, tmp_path: Path) -> list[str]:
+    """The breaches of the row ``name`` measured with that restorer in the place of the committed model."""
+    shutil.copytree(report, tmp_path / "report")
+    measured(name, restorer, tmp_path / "report")
+    return judge(read_report(tmp_path / "report"), BUDGETS).breaches
+
+
+def test_weights_of_four_bits_are_noticed(report: Path, tmp_path: Path) -> None:
+    network, description = load_network(WEIGHTS / "student.safetensors", "unet")
+    save_network(tmp_path / "student.safetensors", rounded(network.state_dict()), description)
+    options = SamplingOptions(WEIGHTS / "autoencoder.safetensors")
+    restorer = open_model(tmp_path / "student.safetensors", options).restorer
+    breaches = broken("student", restorer, report, tmp_path)
+    assert breaches
+    assert all(line.startswith("student ") for line in breaches)
+
+
+def rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions of 15 levels per output channel."""
+    steps = {key: weight.abs().amax((1, 2, 3), keepdim=True) / 7 for key, weight in weights.items() if weight.ndim == 4}
+    return weights | {key: (weights[key] / step).round() * step for key, step in steps.items()}
+
+
+DAMAGES: dict[str, Callable[[Picture], Picture]] = {
+    "a shift of colour": lambda sr: (sr + np.array([1, 0, 0])).clip(0, 255).astype(np.uint8),
+    "blur": lambda sr: np.asarray(Image.fromarray(sr).filter(ImageFilter.GaussianBlur(0.5))),
+    "seams": lambda sr: np.where(np.arange(256)[:, None] % 64 < 63, sr, 0).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_pictures_are_noticed(damage: str, report: Path, tmp_path: Path) -> None:
+    restore = opened(STAGES["folded"])
+    breaches = broken("folded", lambda lr, hr: DAMAGES[damage](restore(lr, hr)), report, tmp_path)
+    assert breaches
+    assert all(line.startswith("folded ") for line in breaches)
