@@ -1,12 +1,13 @@
-"""The deployed graph, image in and image out, and how trained networks fold into it."""
+"""The deployed graph of the mobile kind, image in and image out, and how trained networks fold into it."""
 
 import copy
 
 import torch
 from torch import Tensor, nn
 
+from compress.folding.static_decoder import StaticDecoder
 from train.diffusion import Schedule
-from train.networks.autoencoder import Autoencoder, Decoder
+from train.networks.autoencoder import Autoencoder
 from train.networks.layers import ResidualBlock
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
@@ -16,7 +17,8 @@ from train.pixels import to_model
 class Deployed(nn.Module):
     """lr [N, 3, h, w] in [0, 1] -> sr [N, 3, 4h, 4w] in [0, 1]: LR encoder, folded student at t = T, folded decoder."""
 
-    def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: Decoder) -> None:
+    def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: nn.Module) -> None:
+        """``decoder`` takes what the student gives, and gives pictures in [0, 1], not yet clamped."""
         super().__init__()
         self.lr_encoder = lr_encoder
         self.student = student
@@ -31,9 +33,12 @@ class Deployed(nn.Module):
         return self.decoder(self.student.deployed(self.lr_encoder(lq), lq))
 
 
-def fold(autoencoder: Autoencoder, student: UNet, lr_encoder: LREncoder, schedule: Schedule) -> Deployed:
-    """The deployed graph for z_T = z_y (noise 0), equal to the unfolded networks up to rounding."""
-    folded = Deployed(copy.deepcopy(lr_encoder), fold_student(student, schedule), fold_decoder(autoencoder))
+def fold(decoder: Autoencoder | StaticDecoder, student: UNet, lr_encoder: LREncoder, schedule: Schedule) -> Deployed:
+    """The deployed graph for z_T = z_y (noise 0), equal to the unfolded networks up to rounding.
+
+    ``decoder`` is the mobile autoencoder, whose encoder is not deployed, or what became of a VQ autoencoder's decoder.
+    """
+    folded = Deployed(copy.deepcopy(lr_encoder), fold_student(student, schedule), fold_decoder(decoder))
     return folded.eval().requires_grad_(False)
 
 
@@ -65,19 +70,20 @@ def fold_student(student: UNet, schedule: Schedule) -> UNet:
 
 
 @torch.no_grad()
-def fold_decoder(autoencoder: Autoencoder) -> Decoder:
-    """The decoder of standardised latents that gives pictures in [0, 1].
+def fold_decoder(source: Autoencoder | StaticDecoder) -> nn.Module:
+    """The decoder of the student's latents that gives pictures in [0, 1].
 
-    The latents' mean and deviation fold into its first convolution, which is 1x1 and so has no border, and the change
-    of range into its last.
+    The change of range folds into its last convolution, and the mobile latents' mean and deviation into its first,
+    which is 1x1 and so has no border.
     """
-    folded = copy.deepcopy(autoencoder.decoder)
-    first, last = folded[0], folded[-1].get_submodule("0")
-    assert isinstance(first, nn.Conv2d)
-    assert isinstance(last, nn.Conv2d)
-    mean, std = autoencoder.latent_mean.flatten(), autoencoder.latent_std.flatten()
-    _bias(first).add_(first.weight[:, :, 0, 0] @ mean)
-    first.weight *= std[None, :, None, None]
+    folded = copy.deepcopy(source.decoder if isinstance(source, Autoencoder) else source)
+    if isinstance(source, Autoencoder):
+        first = folded[0]
+        assert isinstance(first, nn.Conv2d)
+        mean, std = source.latent_mean.flatten(), source.latent_std.flatten()
+        _bias(first).add_(first.weight[:, :, 0, 0] @ mean)
+        first.weight *= std[None, :, None, None]
+    *_, last = (layer for layer in folded.modules() if isinstance(layer, nn.Conv2d))
     last.weight *= 0.5
     _bias(last).mul_(0.5).add_(0.5)
     return folded

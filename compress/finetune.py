@@ -3,35 +3,51 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
+from compress.folding.static_decoder import StaticDecoder, static_decoder
+from compress.folding.statistics import measure_statistics
+from compress.pruning.inputs import StudentLatents, load_lr_encoder
 from train import diffusion
-from train.checkpoints import load_autoencoder, load_unet
+from train.checkpoints import load_unet
+from train.data import Sample, loader
 from train.diffusion import Schedule
 from train.errors import TrainError
-from train.latents import Condition, bind, condition
+from train.inputs import load_autoencoder
+from train.latents import Condition, bind, condition, scale_of
 from train.losses import colour_shift, frequency_l1, l1, mse
-from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
+from train.networks.vq import VQAutoencoder
 from train.noise import Noise
 from train.pixels import enlarge, to_model, to_picture
-from train.settings import SCALE, TrainingSettings
+from train.settings import TrainingSettings
 from train.task import Player, Round
+
+CALIBRATION_CROPS = 64
+"""What the constants of a VQ decoder are measured on."""
+TOGETHER = 4
+"""Crops that the full decoder is given at once."""
 
 
 @dataclass(frozen=True)
 class FoldSettings(TrainingSettings):
     """Settings of folding and of the finetuning before it."""
 
+    fewest_steps: ClassVar[int] = 0
+    steps: int = 10_000
+    """Optimiser steps of the finetuning; 0 folds what is given as it is. ResShift's own network is never finetuned."""
     autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
-    """Weights of the autoencoder; its decoder is deployed as it is."""
+    """Weights of the autoencoder: .safetensors, full or pruned, or an official .pth of the preset's."""
     student: Path = Path("runs/distill/student.safetensors")
-    """Weights of the distilled student."""
+    """Weights of the distilled student; of ResShift's own network .safetensors or an official .pth."""
+    lr_encoder: Path | None = None
+    """Weights that the LR encoder starts from; without, it starts at random."""
     name: str = "mobile"
     """Name of the model, and of the bundle made of it."""
     licence: str = "Apache-2.0"
@@ -44,65 +60,107 @@ class FoldSettings(TrainingSettings):
     """Weight of the frequency loss between the decoded student and HQ."""
     colour_weight: float = 0.5
     """Weight of the colour shift between the decoded student and LQ: a restored photo keeps its colours."""
+    decoder_weight: float = 1.0
+    """For VQ autoencoders: weight of L1 between the deployed decoder's pixels and the full one's."""
+    tile: int = 64
+    """For ResShift's own network: side in LR pixels of the pictures that its program takes."""
+    pairs: Path | None = None
+    """A folder with LR and HR inside: what was folded is measured on it and becomes rows of --report."""
+    report: Path | None = None
+    """Folder of the report that the rows "unfolded" and "folded" go into."""
 
 
 class LRStudent(nn.Module):
-    """LR encoder and student with z_T = z_y: lq [N, 3, h, w] in [-1, 1] -> (z_y, z_0), each [N, C, h, w]."""
+    """LR encoder and student with z_T = z_y, and the decoder where it is trained too.
 
-    def __init__(self, lr_encoder: LREncoder, student: UNet, schedule: Schedule) -> None:
+    lq [N, 3, h, w] in [-1, 1] -> z_y and z_0, each [N, C, h, w], and the picture [N, 3, f h, f w] or None.
+    """
+
+    def __init__(
+        self, lr_encoder: LREncoder, student: UNet, schedule: Schedule, decoder: StaticDecoder | None = None
+    ) -> None:
         super().__init__()
         self.lr_encoder = lr_encoder
         self.student = student
+        self.decoder = decoder
         self._schedule = schedule
 
-    def forward(self, lq: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, lq: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         z_y = self.lr_encoder(lq)
-        no_noise = torch.zeros_like(z_y)
-        return z_y, diffusion.one_step(self._schedule, bind(self.student, Condition(lq, z_y)), z_y, no_noise)
+        z_0 = without_noise(self.student, self._schedule, Condition(lq, z_y))
+        return z_y, z_0, None if self.decoder is None else self.decoder(z_0)
+
+
+def without_noise(student: UNet, schedule: Schedule, given: Condition) -> Tensor:
+    """The student's one step from z_T = z_y -> z_0 [N, C, h, w]."""
+    return diffusion.one_step(schedule, bind(student, given), given.z_y, torch.zeros_like(given.z_y))
 
 
 class FinetuneTask:
     """The LR encoder is distilled from the full one while the student learns to live with it and without noise.
 
     Without noise there is nothing to sample: the student answers with one picture for each LQ picture, so the target
-    is HQ itself, through the frozen decoder.
+    is HQ itself, through the decoder. The mobile decoder is frozen. A VQ decoder is deployed with constants in place of
+    its statistics and its codebook (see ``compress.folding.static_decoder``): it learns to answer as the full one does.
     """
 
     name = "finetune"
 
-    def __init__(self, settings: FoldSettings) -> None:
+    def __init__(self, settings: FoldSettings, dataset: Dataset[Sample]) -> None:
+        """The constants of a VQ decoder are measured on ``dataset``.
+
+        Raises ``TrainError`` for files that do not fit each other.
+        """
         self.settings = settings
-        autoencoder = load_autoencoder(settings.autoencoder)
+        if settings.steps == 0 and settings.lr_encoder is None:
+            raise TrainError("--steps 0: folds what is given, and no LR encoder is; give --lr_encoder, or more steps")
+        autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         student, sampling = load_unet(settings.student)
-        if not isinstance(autoencoder, Autoencoder) or not isinstance(student, UNet):
-            other = settings.student if isinstance(autoencoder, Autoencoder) else settings.autoencoder
-            raise TrainError(f"{other}: this stage takes the mobile autoencoder, and a mobile student in its latents")
+        if not isinstance(student, UNet):
+            raise TrainError(f"{settings.student}: not a mobile student; it cannot be finetuned for deployment")
+        self.scale = scale_of(autoencoder, student)
         self.autoencoder = autoencoder
         self.diffusion = sampling.diffusion
-        torch.manual_seed(settings.seed)
-        lr_encoder = LREncoder(settings.model.lr_encoder, student.latent_channels)
         self.schedule = diffusion.schedule(self.diffusion)
-        self.players = {"student": Player(LRStudent(lr_encoder, student.requires_grad_(True), self.schedule))}
+        decoder = (
+            static_decoder(autoencoder, measure_statistics(autoencoder, calibration_latents(settings, dataset)))
+            if isinstance(autoencoder, VQAutoencoder)
+            else None
+        )
+        torch.manual_seed(settings.seed)
+        lr_encoder = (
+            LREncoder(settings.model.lr_encoder, student.latent_channels)
+            if settings.lr_encoder is None
+            else load_lr_encoder(settings.lr_encoder, student.latent_channels)
+        )
+        network = LRStudent(lr_encoder, student, self.schedule, decoder)
+        self.players = {"student": Player(network.requires_grad_(True))}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
     def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
         settings, hq = self.settings, to_model(batch["hq"])
-        target = condition(self.autoencoder, batch["lq"], SCALE)
-        z_y, z_0 = self.players["student"].network(target.lq)
-        sr = self.autoencoder.decode(z_0)
+        target = condition(self.autoencoder, batch["lq"], self.scale)
+        z_y, z_0, decoded = self.players["student"].network(target.lq)
+        sr = self.autoencoder.decode(z_0) if decoded is None else decoded
         terms = {
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
+        if decoded is not None:
+            with torch.no_grad():
+                full = self.autoencoder.decode(z_0)
+            terms["decoder"] = settings.decoder_weight * l1(decoded, full)
         yield Round("student", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        sr = to_picture(self.autoencoder.decode(network(to_model(batch["lq"]))[1]))
-        return {"bicubic": to_picture(enlarge(to_model(batch["lq"]))), "deployed": sr, "hq": batch["hq"]}
+        lq = to_model(batch["lq"])
+        _, z_0, decoded = network(lq)
+        sr = to_picture(self.autoencoder.decode(z_0) if decoded is None else decoded)
+        return {"bicubic": to_picture(enlarge(lq, self.scale)), "deployed": sr, "hq": batch["hq"]}
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)
@@ -110,3 +168,12 @@ class FinetuneTask:
 
     def description(self) -> dict[str, Any]:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}
+
+
+def calibration_latents(settings: FoldSettings, dataset: Dataset[Sample]) -> Iterator[Tensor]:
+    """The student's latents [TOGETHER, C, h, w] for the first crops of the data, ``CALIBRATION_CROPS`` in all."""
+    autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+    latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
+    batches = loader(dataset, TOGETHER, 0, CALIBRATION_CROPS // TOGETHER, settings.workers)
+    for step, batch in enumerate(batches):
+        yield latents(batch, Noise(settings.seed, step))

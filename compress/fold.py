@@ -1,70 +1,61 @@
-"""``python -m compress.fold``: finetune the student as deployed, then fold everything into one static graph.
+"""``python -m compress.fold``: finetune the student as deployed, then fold everything into static graphs.
 
-Writes ``student.pt2`` (image in, image out; free batch, height and width) and ``program.json`` beside it.
+Writes programs, image in and image out, and ``program.json`` beside them: ``student.pt2`` of free batch, height and
+width, and ``student.TILE.pt2`` for one picture of every tile size that suits, from the same weights.
 """
 
-import warnings
+import hashlib
+import shlex
+import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch import Tensor
 
 from compress.deployed import Deployed, fold
 from compress.finetune import FinetuneTask, FoldSettings, LRStudent
+from compress.folding.programs import count_macs, export_program, export_static, save_program
+from compress.folding.reference import DeployedReference, fold_reference
+from compress.folding.rows import add_rows
+from compress.folding.static_decoder import StaticDecoder
+from compress.measure import check_report, in_short
 from compress.radius import effective_radius, receptive_radius
 from runtime import commands
-from runtime.atomic import replacing
-from runtime.program import ProgramCard
-from train.checkpoints import network_identity
+from runtime.program import ProgramCard, program_name
+from train import diffusion
+from train.checkpoints import OFFICIAL, Sampling, load_unet, network_identity
 from train.data import Picture, random_crop
+from train.errors import TrainError
+from train.inputs import load_autoencoder, load_teacher
 from train.loop import train
+from train.networks.autoencoder import Autoencoder
+from train.networks.families import AnyUNet
+from train.networks.swin_unet import SwinUNet
+from train.networks.vq import VQAutoencoder
 from train.processes import is_first
-from train.settings import SCALE, parse
-from train.sources import some_photos, training_crops
+from train.settings import parse
+from train.sources import some_photos, training_data
 
 TILES = [128, 256, 512]
 
 
-def export_program(network: Deployed) -> ExportedProgram:
-    """The graph with free batch, height and width; heights and widths must be multiples of the student's stride."""
-    align = network.student.stride
-    example = torch.rand(2, 3, 16 * align, 24 * align)  # every free size differs, so that none is taken for another
-    free = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
-    return torch.export.export(network.eval(), (example,), dynamic_shapes=free)
-
-
-def count_macs(network: nn.Module, side: int = 64) -> int:
-    """Multiply-accumulates of the convolutions per LR pixel."""
-    total = 0
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, nn.Conv2d)
-        total += output[0].numel() * module.weight[0].numel()
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
-    with torch.no_grad():
-        network(torch.zeros(1, 3, side, side))
-    for hook in hooks:
-        hook.remove()
-    return round(total / side**2)
-
-
-def write_program(network: Deployed, settings: FoldSettings, steps: int) -> Path:
-    """Measure the radii on photos and write ``student.pt2`` and ``program.json`` into the run's folder.
+def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> list[Path]:
+    """Measure the radii on photos and write the card and the programs into the run's folder.
 
     ``steps`` are those of the finetuning that were done.
     """
-    align = network.student.stride
-    radius = receptive_radius(network, align, SCALE)
+    align, scale = network.student.stride, settings.model.scale
+    radius = receptive_radius(network, align, scale)
     photos = measuring_crops(some_photos(settings, 12))
-    visible = effective_radius(network, photos, align, SCALE, radius)
+    visible = effective_radius(network, photos, align, scale, radius)
+    finetuning = {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed}
     card = ProgramCard(
         name=settings.name,
-        scale=SCALE,
+        scale=scale,
         align=align,
         receptive_radius=radius,
         effective_radius=visible,
@@ -74,19 +65,59 @@ def write_program(network: Deployed, settings: FoldSettings, steps: int) -> Path
         licence=settings.licence,
         provenance={
             "method": "TAD-SR (arXiv 2408.07476), finetuned and folded for z_T = z_y",
-            "finetuning": {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed},
+            "finetuning": finetuning,
             "photos": f"licences: {settings.licences}",
-            "autoencoder": network_identity(settings.autoencoder),
-            "student": network_identity(settings.student),
-            "torch": metadata.version("torch"),
+            **_sources(settings),
         },
     )
-    path = settings.out / "student.pt2"
-    with replacing(path) as draft, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.export.save(export_program(network), draft)
+    programs = {None: export_program(network)} | {tile: export_static(network, tile) for tile in card.tiles}
+    paths = {settings.out / program_name(tile): program for tile, program in programs.items()}
+    for path, program in paths.items():
+        save_program(program, path)
     card.write(settings.out)
-    return path
+    return list(paths)
+
+
+def write_reference(network: DeployedReference, settings: FoldSettings) -> list[Path]:
+    """Write the card and the one program of ResShift's own network into the run's folder."""
+    align = network.student.stride * network.student.config.lq_factor
+    card = ProgramCard(
+        name=settings.name,
+        scale=network.scale,
+        align=align,
+        receptive_radius=settings.tile,
+        effective_radius=settings.tile,
+        tiles=[settings.tile],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        macs_per_pixel=count_macs(network, settings.tile),
+        licence=settings.licence,
+        provenance={
+            "method": "ResShift's network after one-step distillation, folded with constant noise",
+            "noise": {"seed": settings.seed},
+            **_sources(settings),
+        },
+    )
+    settings.out.mkdir(parents=True, exist_ok=True)
+    path = settings.out / program_name(settings.tile)
+    save_program(export_static(network, settings.tile), path)
+    card.write(settings.out)
+    return [path]
+
+
+def _sources(settings: FoldSettings) -> dict[str, Any]:
+    files = {"autoencoder": settings.autoencoder, "student": settings.student, "lr_encoder": settings.lr_encoder}
+    known = {name: _identity(path) for name, path in files.items() if path is not None}
+    return {**known, "command": _command(), "torch": metadata.version("torch")}
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    if path.suffix in OFFICIAL:
+        return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return network_identity(path)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "compress.fold", *sys.argv[1:]])
 
 
 def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
@@ -96,17 +127,66 @@ def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
     return [torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255 for crop in crops]
 
 
-def main() -> None:
-    settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into one graph.")
-    task = FinetuneTask(settings)
-    trained, steps = train(task, settings, training_crops(settings))
+def load_student(settings: FoldSettings) -> tuple[AnyUNet, Sampling]:
+    """The student of a file, .safetensors or of the official layout (.pth), which does not say how many steps it takes.
+
+    Raises ``TrainError`` as ``train.inputs.load_teacher``, and for a network of more steps than one.
+    """
+    if settings.student.suffix in OFFICIAL:
+        network, sampling = load_teacher(settings.student, settings.model)
+        return network, replace(sampling, steps=1)
+    network, sampling = load_unet(settings.student)
+    if sampling.steps != 1:
+        raise TrainError(f"{settings.student}: takes {sampling.steps} steps; give a one-step student")
+    return network, sampling
+
+
+def _finetuned(settings: FoldSettings) -> list[Path]:
+    """The mobile kind, in the latents of either autoencoder: finetuned, folded, written, measured."""
+    check_report(settings.pairs, settings.report)
+    dataset = training_data(settings)
+    task = FinetuneTask(settings, dataset)
+    trained, steps = train(task, settings, dataset) if settings.steps else (task.players["student"].network.eval(), 0)
     if not is_first():
-        return
+        return []
     assert isinstance(trained, LRStudent)
     trained.cpu()
-    network = fold(task.autoencoder.cpu(), trained.student, trained.lr_encoder, task.schedule)
-    path = write_program(network, settings, steps)
-    commands.say(f"wrote {path}")
+    task.to(torch.device("cpu"))
+    settings.out.mkdir(parents=True, exist_ok=True)
+    network = fold(_decoder(trained, task), trained.student, trained.lr_encoder, task.schedule)
+    paths = write_programs(network, settings, steps)
+    if settings.pairs is not None and settings.report is not None:
+        provenance = {"command": _command(), "seed": settings.seed}
+        for row in add_rows(task, trained.student, paths[0], settings.pairs, settings.report, provenance):
+            commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
+    return paths
+
+
+def _decoder(trained: LRStudent, task: FinetuneTask) -> Autoencoder | StaticDecoder:
+    """What is deployed to decode: what was trained beside the student, else the frozen mobile decoder."""
+    if trained.decoder is not None:
+        return trained.decoder
+    assert isinstance(task.autoencoder, Autoencoder)
+    return task.autoencoder
+
+
+def _as_it_is(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> list[Path]:
+    """ResShift's own network: folded and written."""
+    if settings.pairs is not None or settings.report is not None:
+        raise TrainError("--report: rows are of programs of free size, and this student's is of one; leave it out")
+    autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+    if not isinstance(autoencoder, VQAutoencoder):
+        raise TrainError(f"{settings.autoencoder}: this student belongs to a VQ autoencoder; give its file")
+    network = fold_reference(autoencoder, student, diffusion.schedule(sampling.diffusion), settings.tile, settings.seed)
+    return write_reference(network, settings)
+
+
+def main() -> None:
+    settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into static graphs.")
+    student, sampling = load_student(settings)
+    paths = _as_it_is(settings, student, sampling) if isinstance(student, SwinUNet) else _finetuned(settings)
+    for path in paths:
+        commands.say(f"wrote {path}")
 
 
 if __name__ == "__main__":

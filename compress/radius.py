@@ -12,29 +12,35 @@ from compress.deployed import Deployed
 QUARTER_LEVEL = 0.25 / 255
 
 
-@torch.enable_grad()  # whatever the caller has set: this is measured by gradients
 def receptive_radius(network: Deployed, align: int, scale: int, side: int = 160) -> int:
     """R: beyond so many LR pixels, rounded up to the alignment, no input changes an output.
 
     By gradients in float64, with every weight replaced by its magnitude and every activation let through, so that no
-    path cancels or dies. ``side`` is the test picture's, and must be larger than 2 R: raises ``ValueError`` otherwise.
+    path cancels or dies; on a row and on a column of pixels as wide as the alignment, for the network looks along
+    each axis as far on a narrow picture as on any other. They are at least ``side`` long, and longer where R needs it.
     """
     positive = _all_paths_open(network).double()
-    lr = torch.ones(1, 3, side, side, dtype=torch.float64, requires_grad=True)
+    while True:
+        reached = max(_reach(positive, align, scale, (align, side)), _reach(positive, align, scale, (side, align)))
+        if reached < side // 2 - align:
+            return -(-reached // align) * align
+        side *= 2
+
+
+@torch.enable_grad()  # whatever the caller has set: this is measured by gradients
+def _reach(positive: Deployed, align: int, scale: int, size: tuple[int, int]) -> int:
+    """The farthest input along the longer axis of a picture of ``size`` that changes an output in its middle."""
+    lr = torch.ones(1, 3, *size, dtype=torch.float64, requires_grad=True)
     sr = positive.unclamped(lr)
-    centre = (side // 2 // align) * align
+    axis = 2 if size[0] > size[1] else 3
+    centre = lr.shape[axis] // 2 // align * align
     reached = 0
-    for offset in range(align):  # the stride makes neighbouring outputs see differently far
-        place = (centre + offset) * scale
-        (gradient,) = torch.autograd.grad(
-            sr[0, :, place : place + scale, place : place + scale].sum(), lr, retain_graph=True
-        )
-        rows, columns = torch.nonzero(gradient[0].abs().sum(0), as_tuple=True)
-        for index in (rows, columns):
-            reached = max(reached, int(centre + offset - index.min()), int(index.max() - centre - offset))
-    if reached >= side // 2 - align:
-        raise ValueError(f"the receptive radius does not fit into a test picture of {side} pixels")
-    return -(-reached // align) * align
+    for place in range(centre, centre + align):  # the stride makes neighbouring outputs see differently far
+        answer = sr.narrow(axis, place * scale, scale).sum()
+        (gradient,) = torch.autograd.grad(answer, lr, retain_graph=True)
+        seen = torch.nonzero(gradient.abs().sum((0, 1, 5 - axis))).flatten()
+        reached = max(reached, place - int(seen.min()), int(seen.max()) - place)
+    return reached
 
 
 @torch.no_grad()

@@ -11,6 +11,12 @@ from .errors import TadsrError
 PROGRAM_FILE = "program.json"
 
 
+def program_name(tile: int | None = None, precision: str = "fp32") -> str:
+    """File of a program: `student.pt2`, `student.128.pt2` for one tile size, `student.int8.128.pt2`."""
+    parts = ("student", "" if precision == "fp32" else precision, "" if tile is None else str(tile), "pt2")
+    return ".".join(part for part in parts if part)
+
+
 class ProgramError(TadsrError):
     """A program or its card is missing or of another kind."""
 
@@ -26,7 +32,8 @@ class ProgramCard:
     align: int
     """Heights and widths must be multiples of this."""
     receptive_radius: int
-    """Beyond it no input changes an output at all."""
+    """Beyond it no input changes an output at all; the tile where the network sees the whole of one, as norms and
+    attention over the whole picture do."""
     effective_radius: int
     """Beyond it no input changes any output by more than 1/4 level of 255, measured on photos."""
     tiles: list[int]

@@ -19,7 +19,7 @@ SETTINGS = "config.yaml"
 FREE_TO_CHANGE = frozenset(
     {
         *("out", "photos", "minutes", "device", "workers", "accumulate", "compile"),
-        *("save_every", "log_every", "picture_every"),
+        *("save_every", "log_every", "picture_every", "pairs", "report"),
     }
 )
 """Settings that may differ when a run is resumed; any other would make it another run. (Photos may have moved.)"""

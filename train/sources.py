@@ -1,16 +1,18 @@
-"""What a run trains on: a folder or list of photos, or tar shards of them."""
+"""What a run trains on: a folder or list of photos, tar shards of them, or samples of the teacher."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from torch.utils.data import Dataset
 
-from train.data import CropDataset, Photos, Picture
+from train.data import CropDataset, Photos, Picture, Sample
 from train.errors import PhotoError
 from train.photos import MANIFEST, find_photos, load_photo
 from train.processes import quiet_unless_first
 from train.settings import TrainingSettings
 from train.shards import ShardPool, find_shards
+from train.teacher_samples import TeacherSamples, holds_samples
 
 
 def training_photos(settings: TrainingSettings) -> Sequence[Path] | Photos:
@@ -36,8 +38,24 @@ def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDat
     return CropDataset(training_photos(settings), settings.data, degradation, settings.seed, settings.model.scale)
 
 
+def training_data(settings: TrainingSettings) -> Dataset[Sample]:
+    """Crops of photos beside their low-resolution sides, or the pictures of a folder of the teacher's samples.
+
+    Raises ``TrainError`` where there are none, or not all of the samples.
+    """
+    if holds_samples(settings.photos):
+        return TeacherSamples(settings.photos, settings.seed)
+    return training_crops(settings)
+
+
 def some_photos(settings: TrainingSettings, count: int) -> list[Picture]:
-    """So many of the run's photos, spread over all of them and the same every time. Raises as ``training_photos``."""
+    """So many of the run's photos (or sharp sides of the teacher's samples), spread over all of them and the same every
+    time. Raises as ``training_data``.
+    """
+    if holds_samples(settings.photos):
+        samples = TeacherSamples(settings.photos, settings.seed)
+        sharp = [(255 * samples[i]["hq"]).round().numpy().astype(np.uint8) for i in range(count)]
+        return [picture.transpose(1, 2, 0) for picture in sharp]
     photos = training_photos(settings)
     if not isinstance(photos, Sequence):
         rng = np.random.default_rng(0)

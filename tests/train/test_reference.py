@@ -36,6 +36,7 @@ from train.networks.vq import VQAutoencoder, VQConfig
 from train.noise import Noise
 from train.restorers import SamplingOptions, open_restorer
 from train.settings import parse, preset_model
+from train.sources import training_data
 from train.teacher import TeacherSettings
 
 PUBLISHED = {
@@ -208,20 +209,14 @@ def test_the_vq_autoencoder_is_not_trained_here(folder: Path, monkeypatch: pytes
         run(monkeypatch, autoencoder.main, arguments(folder, autoencoder=None, teacher=None))
 
 
-@pytest.mark.parametrize("student", ["teacher", "student"])
-def test_folding_takes_the_mobile_autoencoder(student: str, folder: Path, tmp_path: Path) -> None:
-    mobile, resshift = folder / "mobile", VQAutoencoder(VQ)
+def test_folding_is_told_the_preset_of_its_autoencoder(folder: Path, tmp_path: Path) -> None:
+    resshift = VQAutoencoder(VQ)
     save_network(tmp_path / "vq.safetensors", resshift.state_dict(), describe(resshift))
-    swin_unet, extra = SwinUNet(SWIN), {"diffusion": {"steps": 4}, "sampling": {"steps": 1}}
-    save_network(tmp_path / "swin.safetensors", swin_unet.state_dict(), describe(swin_unet, **extra))
-    pairs = {
-        "student": (mobile / "student.safetensors", tmp_path / "vq.safetensors"),
-        "teacher": (tmp_path / "swin.safetensors", mobile / "autoencoder.safetensors"),
-    }
-    paths = dict(zip(("student", "autoencoder"), pairs[student], strict=True))
-    argv = ["--photos=p", "--out=o", *(f"--{name}={path}" for name, path in paths.items())]
-    with pytest.raises(TrainError, match="this stage takes the mobile autoencoder"):
-        FinetuneTask(parse(FoldSettings, "compress.fold", "", argv))
+    paths = {"student": folder / "mobile/student.safetensors", "autoencoder": tmp_path / "vq.safetensors"}
+    argv = [f"--photos={folder / 'photos'}", "--out=o", *(f"--{name}={path}" for name, path in paths.items())]
+    settings = parse(FoldSettings, "compress.fold", "", argv)
+    with pytest.raises(TrainError, match="it is VQAutoencoder, and the preset is of the mobile family"):
+        FinetuneTask(settings, training_data(settings))
 
 
 class Trap:

@@ -82,20 +82,28 @@ class WindowAttention(nn.Module):
 
     def forward(self, windows: Tensor, mask: Tensor | None = None, masked: int = 0) -> Tensor:
         """windows [n, N, C] -> the same; ``mask`` [N, N] is added to the logits of the last ``masked`` windows."""
+        bias = self.bias()
+        return self.attend(windows, bias, None if mask is None else bias + mask, masked)
+
+    def bias(self) -> Tensor:
+        """The learned bias of every pair of tokens [1, heads, N, N]."""
+        return self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)[None]
+
+    def attend(self, windows: Tensor, bias: Tensor, masked_bias: Tensor | None, masked: int) -> Tensor:
+        """Attention with ``bias`` added to the logits, and ``masked_bias`` to those of the last ``masked`` windows."""
         n, tokens, _ = windows.shape
         q, k, v = self.qkv(windows).view(n, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
-        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)[None]
 
-        def attend(first: int, last: int, bias: Tensor) -> Tensor:
+        def part(first: int, last: int, bias: Tensor) -> Tensor:
             return F.scaled_dot_product_attention(
                 q[first:last], k[first:last], v[first:last], attn_mask=bias.to(q.dtype)
             )
 
         # The masked windows all have one mask, so two calls with a broadcast bias do without a bias per window.
         free = n - masked
-        parts = [attend(0, free, bias)] if free else []
-        if mask is not None:
-            parts.append(attend(free, n, bias + mask))
+        parts = [part(0, free, bias)] if free else []
+        if masked_bias is not None:
+            parts.append(part(free, n, masked_bias))
         return self.proj(torch.cat(parts).transpose(1, 2).reshape(n, tokens, -1))
 
 

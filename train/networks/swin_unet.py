@@ -109,22 +109,32 @@ class SwinUNetConfig:
 
 
 class ResBlock(nn.Module):
-    """skip(x) + conv(silu(norm(conv(silu(norm(x)))) modulated by the time)))."""
+    """skip(x) + conv(silu(norm(conv(silu(norm(x)))) modulated by the time))).
 
-    def __init__(self, inputs: int, outputs: int, time_features: int, dropout: float) -> None:
+    Without ``time_features`` the block has no modulation: the deployed form, where it is part of the norm's weights.
+    """
+
+    def __init__(self, inputs: int, outputs: int, time_features: int | None, dropout: float) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(GroupNorm(inputs, EPS), nn.SiLU(), conv3x3(inputs, outputs))
-        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_features, 2 * outputs))
+        if time_features is not None:
+            self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_features, 2 * outputs))
         self.out_layers = nn.Sequential(
             GroupNorm(outputs, EPS), nn.SiLU(), nn.Dropout(dropout), _zeroed(conv3x3(outputs, outputs))
         )
         self.skip_connection = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """x [N, inputs, H, W], time [N, time_features] -> [N, outputs, H, W]."""
-        scale, shift = self.emb_layers(time)[..., None, None].chunk(2, dim=1)
-        h = self.out_layers[0](self.in_layers(x)) * (1 + scale) + shift
+    def forward(self, x: Tensor, time: Tensor | None) -> Tensor:
+        """x [N, inputs, H, W], time [N, time_features] or None -> [N, outputs, H, W]."""
+        h = self.out_layers[0](self.in_layers(x))
+        if time is not None:
+            scale, shift = self.modulation(time)[..., None, None].chunk(2, dim=1)
+            h = h * (1 + scale) + shift
         return self.skip_connection(x) + self.out_layers[1:](h)
+
+    def modulation(self, time: Tensor) -> Tensor:
+        """time [N, time_features] -> scale and shift of the channels, one after the other [N, 2 outputs]."""
+        return self.emb_layers(time)
 
 
 class Downsample(nn.Module):
@@ -141,24 +151,28 @@ class Downsample(nn.Module):
 class TimedLayers(nn.ModuleList):
     """Layers in a row, of which the residual blocks are told the time."""
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor | None) -> Tensor:
         for layer in self:
             x = layer(x, time) if isinstance(layer, ResBlock) else layer(x)
         return x
 
 
 class SwinUNet(nn.Module):
-    """f(z_t, t, lq) -> z_0."""
+    """f(z_t, t, lq) -> z_0.
 
-    def __init__(self, config: SwinUNetConfig) -> None:
+    With ``time_conditioned=False`` it has no time path: the deployed form, made by ``compress.fold``.
+    """
+
+    def __init__(self, config: SwinUNetConfig, time_conditioned: bool = True) -> None:
         super().__init__()
         self.config = config
         self.latent_channels = config.out_channels
+        self.time_conditioned = time_conditioned
         levels, time_features = len(config.channel_mult), 4 * config.model_channels
         widths = config.widths
 
         def res_block(inputs: int, outputs: int) -> ResBlock:
-            return ResBlock(inputs, outputs, time_features, config.dropout)
+            return ResBlock(inputs, outputs, time_features if time_conditioned else None, config.dropout)
 
         def stage(level: int) -> SwinStage:
             embed, side = config.swin_embed_dim, config.image_size >> level
@@ -169,9 +183,10 @@ class SwinUNet(nn.Module):
             """Only the first block of a level has a Swin stage."""
             return [stage(level)] if block == 0 and _has_attention(config, level) else []
 
-        self.time_embed = nn.Sequential(
-            nn.Linear(config.model_channels, time_features), nn.SiLU(), nn.Linear(time_features, time_features)
-        )
+        if time_conditioned:
+            self.time_embed = nn.Sequential(
+                nn.Linear(config.model_channels, time_features), nn.SiLU(), nn.Linear(time_features, time_features)
+            )
         self.feature_extractor, lq_channels = _lq_extractor(config)
         self.input_blocks = nn.ModuleList([TimedLayers([conv3x3(config.in_channels + lq_channels, widths[0])])])
         skips = [widths[0]]
@@ -216,7 +231,13 @@ class SwinUNet(nn.Module):
 
         Raises ``ValueError`` where h or w is not a multiple of ``stride``.
         """
-        time = self._time(t)
+        return self._network(z_t, self.time(t), lq, mask)
+
+    def deployed(self, z_t: Tensor, lq: Tensor) -> Tensor:
+        """The folded form, t = T; arguments and errors as in ``forward``."""
+        return self._network(z_t, None, lq, None)
+
+    def _network(self, z_t: Tensor, time: Tensor | None, lq: Tensor, mask: Tensor | None) -> Tensor:
         skips = self._encode(z_t, time, lq, mask)
         h = self.middle_block(skips[-1], time)
         for block in self.output_blocks:
@@ -225,7 +246,7 @@ class SwinUNet(nn.Module):
 
     def encoder_features(self, z_t: Tensor, t: Tensor, lq: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """The output of every entry of ``input_blocks``; arguments and errors as in ``forward``."""
-        return self._encode(z_t, self._time(t), lq, mask)
+        return self._encode(z_t, self.time(t), lq, mask)
 
     def features(self, z_t: Tensor, t: Tensor, lq: Tensor, z_y: Tensor | None = None) -> list[Tensor]:
         """The last residual block of every level of the encoder, finest first, as TAD-SR's discriminator sees it.
@@ -237,11 +258,17 @@ class SwinUNet(nn.Module):
         ends = accumulate(blocks + 1 for blocks in self.config.res_blocks)  # the first entry, then the Downsamples
         return [outputs[end - 1] for end in ends]
 
-    def _time(self, t: Tensor) -> Tensor:
+    def time(self, t: Tensor) -> Tensor:
+        """t [N], integer indices -> what the blocks are told [N, time_features].
+
+        Raises ``TypeError`` for the folded form, which is told nothing.
+        """
+        if not self.time_conditioned:
+            raise TypeError("the folded SwinUNet has no time path: call `deployed(z_t, lq)`")
         sinusoids = timestep_embedding(t, self.config.model_channels)
         return self.time_embed(sinusoids.to(next(self.time_embed.parameters()).dtype))
 
-    def _encode(self, z_t: Tensor, time: Tensor, lq: Tensor, mask: Tensor | None) -> list[Tensor]:
+    def _encode(self, z_t: Tensor, time: Tensor | None, lq: Tensor, mask: Tensor | None) -> list[Tensor]:
         height, width = z_t.shape[2:]
         if height % self.stride or width % self.stride:
             raise ValueError(

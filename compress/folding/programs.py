@@ -1,0 +1,57 @@
+"""Networks as exported programs: of free size, of fixed tiles, and what they cost."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from compress.deployed import Deployed
+from runtime.atomic import replacing
+
+
+def export_free(network: nn.Module, align: int) -> ExportedProgram:
+    """The graph with free batch, height and width; heights and widths must be multiples of ``align``."""
+    example = torch.rand(2, 3, 16 * align, 24 * align)  # every free size differs, so that none is taken for another
+    free = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
+    network.eval()
+    with torch.no_grad():
+        return torch.export.export(network, (example,), dynamic_shapes=free)
+
+
+def export_program(network: Deployed) -> ExportedProgram:
+    """The same of a folded network, whose sizes must be multiples of its student's stride."""
+    return export_free(network, network.student.stride)
+
+
+def export_static(network: nn.Module, tile: int) -> ExportedProgram:
+    """The graph for one picture of tile x tile, every shape in it a number."""
+    network.eval()
+    with torch.no_grad():
+        return torch.export.export(network, (torch.rand(1, 3, tile, tile),))
+
+
+def save_program(program: ExportedProgram, path: Path) -> None:
+    """Write the program; an earlier file is replaced only by a whole one."""
+    program.example_inputs = None  # a picture of the largest size, which nobody needs
+    with replacing(path) as draft, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(program, draft)
+
+
+def count_macs(network: nn.Module, side: int = 64) -> int:
+    """Multiply-accumulates of the convolutions and linear layers per LR pixel; attention's products are not counted."""
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        total += output.numel() * module.weight[0].numel()
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, side, side))
+    for hook in hooks:
+        hook.remove()
+    return round(total / side**2)

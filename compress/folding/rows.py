@@ -1,0 +1,58 @@
+"""What folding adds to a report: what the LR encoder, and for VQ the deployed decoder, cost in quality."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compress.finetune import FinetuneTask, without_noise
+from compress.measure import measure
+from compress.opened import count_macs, open_model
+from compress.rows import Row
+from train.latents import condition
+from train.networks.unet import UNet
+from train.pixels import to_picture
+from train.restorers import SamplingOptions, padded_restorer
+
+
+def add_rows(
+    task: FinetuneTask, student: UNet, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]
+) -> list[Row]:
+    """The rows ``unfolded``, this student with the full encoder and decoder, and ``folded``, the program, beside it.
+
+    Folding itself is exact, so what is between them is the LR encoder's error (and a VQ decoder's, deployed).
+    Raises ``TadsrError`` as ``compress.measure.measure``.
+    """
+
+    @torch.no_grad()
+    def unfolded(lr: Tensor) -> Tensor:
+        given = condition(task.autoencoder, lr, task.scale)
+        return to_picture(task.autoencoder.decode(without_noise(student, task.schedule, given)))
+
+    restorer = padded_restorer(unfolded, student.stride, task.scale)
+    before = measure(
+        "unfolded",
+        restorer,
+        pairs,
+        report,
+        against=None,
+        size=None,
+        macs_per_pixel=count_macs(restorer),
+        parameters=sum(p.numel() for network in (task.autoencoder, student) for p in network.parameters()),
+        provenance=dict(provenance),
+    )
+    model = open_model(program, SamplingOptions())
+    after = measure(
+        "folded",
+        model.restorer,
+        pairs,
+        report,
+        against="unfolded",
+        size=model.size,
+        macs_per_pixel=model.macs_per_pixel,
+        parameters=model.parameters,
+        provenance=dict(provenance),
+    )
+    return [before, after]

@@ -1,0 +1,130 @@
+"""Compares deployment without noise with a fixed periodic field: `python docs/figures/noise.py PHOTOS OUT VAL [STEPS]`.
+
+PHOTOS is what training takes, VAL holds HR and LR. Two finetunings of equal length start from train/weights/mobile and
+differ only in the noise of z_T; OUT/zero and OUT/field hold the runs. Writes noise.json beside this file, and the table
+of docs/folding.md between its two marks.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compress.finetune import FinetuneTask, FoldSettings, LRStudent
+from train import diffusion, scoring
+from train.diffusion import Schedule
+from train.evaluate import Pair, find_pairs
+from train.latents import Condition, bind
+from train.loop import train
+from train.pixels import to_model, to_picture
+from train.restorers import padded_restorer
+from train.settings import parse
+from train.sources import training_data
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WEIGHTS = ROOT / "train/weights/mobile"
+PAGE, JSON = ROOT / "docs/folding.md", HERE / "noise.json"
+BEGIN, END = "<!-- noise -->", "<!-- end of noise -->"
+PERIOD = 16
+"""Of the field, in LR pixels: a multiple of the student's stride that divides every crop and tile."""
+COLUMNS = {"psnr_y": "{:.3f}", "ssim_y": "{:.4f}", "naturalness": "{:.2f}", "hf_ratio": "{:.3f}", "delta_e": "{:.2f}"}
+
+
+class FieldStudent(LRStudent):
+    """The student with z_T = z_y + kappa sqrt(eta_T) field, the field repeated over the picture."""
+
+    field: Tensor
+
+    def __init__(self, like: LRStudent, schedule: Schedule) -> None:
+        super().__init__(like.lr_encoder, like.student, schedule)
+        shape = (1, like.student.latent_channels, PERIOD, PERIOD)
+        self.register_buffer("field", torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, lq: Tensor) -> tuple[Tensor, Tensor, None]:
+        z_y = self.lr_encoder(lq)
+        n, _, height, width = z_y.shape
+        repeats = (n, 1, -(-height // PERIOD), -(-width // PERIOD))
+        noise = self.field.repeat(repeats)[..., :height, :width]
+        return z_y, diffusion.one_step(self._schedule, bind(self.student, Condition(lq, z_y)), z_y, noise), None
+
+
+ARMS: dict[str, Callable[[LRStudent, Schedule], LRStudent]] = {
+    "zero": lambda network, schedule: network,
+    "field": FieldStudent,
+}
+
+
+def settings(photos: Path, out: Path, steps: int) -> FoldSettings:
+    """Those of `compress.fold` for the mobile preset, from the committed weights."""
+    files = {"autoencoder": "autoencoder", "student": "student", "lr_encoder": "lr_encoder"}
+    given = [f"--{option}={WEIGHTS / name}.safetensors" for option, name in files.items()]
+    return parse(FoldSettings, "compress.fold", "", [f"--photos={photos}", f"--out={out}", f"--steps={steps}", *given])
+
+
+def measured(arm: str, photos: Path, out: Path, steps: int, pairs: list[Pair]) -> dict[str, Any]:
+    """Finetune, or go on with it, and score."""
+    chosen = settings(photos, out / arm, steps)
+    task = FinetuneTask(chosen, dataset := training_data(chosen))
+    plain = task.players["student"].network
+    assert isinstance(plain, LRStudent)
+    task.players["student"].network = ARMS[arm](plain, task.schedule)
+    network, done = train(task, chosen, dataset)
+    task.to(torch.device("cpu"))
+    network.cpu()
+
+    def restored(lr: Tensor) -> Tensor:
+        return to_picture(task.autoencoder.decode(network(to_model(lr))[1]))
+
+    restore = padded_restorer(restored, PERIOD, task.scale)
+    rows = scoring.score_all((name, restore(lr, hr), hr, lr) for name, lr, hr in pairs)
+    return {"steps": done, "batch": chosen.batch, "lr": chosen.lr, "seed": chosen.seed, **scoring.as_json(rows)}
+
+
+def difference(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Field minus zero on the same picture: the mean over the pictures and its standard error."""
+    field, zero = (arms[arm]["pictures"] for arm in ("field", "zero"))
+    found = {column: np.array([field[name][column] - zero[name][column] for name in zero]) for column in COLUMNS}
+    return {
+        column: {"mean": float(each.mean()), "standard_error": float(each.std(ddof=1) / len(each) ** 0.5)}
+        for column, each in found.items()
+    }
+
+
+def table(arms: dict[str, dict[str, Any]], differences: dict[str, dict[str, float]]) -> str:
+    """Markdown: a row per arm, and the difference on the same picture."""
+    lines = ["| noise of z_T | PSNR-Y | SSIM-Y | naturalness | fine detail | ΔE |", "|---|---|---|---|---|---|"]
+    names = {"zero": "none (ε = 0)", "field": f"a fixed field of period {PERIOD}"}
+    for arm, figures in arms.items():
+        cells = [form.format(figures["mean"][column]) for column, form in COLUMNS.items()]
+        lines.append(f"| {names[arm]} | {' | '.join(cells)} |")
+    cells = [
+        " ± ".join(form.format(differences[column][key]) for key in ("mean", "standard_error"))
+        for column, form in COLUMNS.items()
+    ]
+    lines.append(f"| difference ± standard error | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    photos, out, val = map(Path, sys.argv[1:4])
+    steps = int(sys.argv[4]) if len(sys.argv) > 4 else 2000
+    pairs = list(find_pairs(val))
+    arms = {arm: measured(arm, photos, out, steps, pairs) for arm in ARMS}
+    differences = difference(arms)
+    kept = {arm: {key: value for key, value in figures.items() if key != "pictures"} for arm, figures in arms.items()}
+    found = {"date": datetime.now(UTC).date().isoformat(), "period": PERIOD, "arms": kept, "difference": differences}
+    JSON.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{table(arms, differences)}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

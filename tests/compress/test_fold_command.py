@@ -1,0 +1,140 @@
+"""``python -m compress.fold``: what it starts from, what it writes, and its mistakes in one line."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from compress import fold
+from compress.finetune import FinetuneTask, FoldSettings
+from compress.pruning.inputs import load_lr_encoder
+from compress.rows import read_report
+from runtime.program import read_card
+from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
+from train.checkpoints import describe, load_autoencoder, save_network
+from train.errors import TrainError
+from train.networks.lr_encoder import LREncoder
+from train.networks.narrow import layer_widths, narrow
+from train.settings import parse
+from train.sources import some_photos, training_data
+from train.teacher_samples import DESCRIPTION, samples_file
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything folding reads, and pairs to measure on."""
+    folder = tmp_path_factory.mktemp("fold")
+    write_preset(folder / "tiny.yaml")
+    write_photos(folder / "photos")
+    write_networks(folder)
+    torch.manual_seed(1)
+    lr_encoder, other = LREncoder(LR_ENCODER, 3), LREncoder(LR_ENCODER, 5)
+    for name, network in (("lr_encoder", lr_encoder), ("other_lr_encoder", other)):
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        save_network(folder / f"{name}.safetensors", network.state_dict(), describe(network))
+    rng = np.random.default_rng(0)
+    for side, name in ((16, "LR"), (64, "HR")):
+        (folder / "pairs" / name).mkdir(parents=True)
+        for i in range(2):
+            Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(folder / f"pairs/{name}/{i}.png")
+    return folder
+
+
+def arguments(folder: Path, out: Path, **given: object) -> list[str]:
+    options: dict[str, object] = {"preset": folder / "tiny.yaml", "photos": folder / "photos", "out": out}
+    options |= {name: folder / f"{name}.safetensors" for name in ("autoencoder", "student", "lr_encoder")}
+    options |= {"steps": 0, "batch": 2, "workers": 0, "precision": "32-true"} | given
+    return [f"--{name}={value}" for name, value in options.items() if value is not None]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["compress.fold", *argv])
+    monkeypatch.setattr(fold, "measuring_crops", lambda photos: [torch.rand(1, 3, 32, 32)])
+    fold.main()
+
+
+def test_no_steps_fold_what_is_given(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned = load_autoencoder(folder / "autoencoder.safetensors")
+    narrow(pruned, {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)})
+    save_network(tmp_path / "pruned.safetensors", pruned.state_dict(), describe(pruned, widths=layer_widths(pruned)))
+    run(monkeypatch, arguments(folder, tmp_path / "o", autoencoder=tmp_path / "pruned.safetensors"))
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {
+        "program.json",
+        "student.pt2",
+        *(f"student.{tile}.pt2" for tile in (128, 256, 512)),
+    }
+    program = torch.export.load(tmp_path / "o/student.pt2")
+    assert program.state_dict["decoder.1.conv1.weight"].shape == (5, 8, 3, 3)
+    given = load_lr_encoder(folder / "lr_encoder.safetensors", 3).layers[0].get_parameter("weight")
+    assert torch.equal(program.state_dict["lr_encoder.layers.0.weight"], given)
+    provenance = read_card(tmp_path / "o/student.pt2").provenance
+    assert provenance["finetuning"]["steps"] == 0
+    assert provenance["autoencoder"]["widths"]["decoder.1.conv1"] == [8, 5]
+    assert "--steps=0" in provenance["command"]
+
+
+def test_finetuning_starts_from_the_lr_encoder(folder: Path, tmp_path: Path) -> None:
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2))
+    network = FinetuneTask(settings, training_data(settings)).players["student"].network
+    given = load_lr_encoder(folder / "lr_encoder.safetensors", 3).state_dict()
+    assert all(torch.equal(network.state_dict()[f"lr_encoder.{name}"], value) for name, value in given.items())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_rows_of_the_report(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = tmp_path / "report"
+    run(monkeypatch, arguments(folder, tmp_path / "o", pairs=folder / "pairs", report=report))
+    rows = {row.stage: row for row in read_report(report).rows}
+    assert rows.keys() == {"unfolded", "folded"}
+    assert rows["folded"].against == "unfolded"
+    assert rows["folded"].figures["macs_per_pixel"] == read_card(tmp_path / "o/student.pt2").macs_per_pixel
+    assert rows["folded"].figures["psnr_previous"] < 60  # the LR encoder is not the full one
+
+
+def test_photos_may_be_samples_of_the_teacher(folder: Path, tmp_path: Path) -> None:
+    hq = torch.arange(2 * 3 * 16 * 16).remainder(256).view(2, 3, 16, 16).to(torch.uint8)
+    z = torch.zeros(2, 3, 4, 4, dtype=torch.float16)
+    tensors = {"hq": hq, "lq": hq[..., :4, :4].clone(), "noise": z, "teacher_z_0": z.clone()}
+    save_file(tensors, samples_file(tmp_path, 0))
+    (tmp_path / DESCRIPTION).write_text(json.dumps({"batches": 1, "batch": 2}), encoding="utf-8")
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path / "o", photos=tmp_path))
+    assert training_data(settings)[0].keys() == {"hq", "lq", "noise", "teacher_z_0"}
+    found = sorted(some_photos(settings, 2), key=lambda picture: int(picture[0, 0, 0]))
+    expected = sorted(hq.movedim(1, -1).numpy(), key=lambda picture: int(picture[0, 0, 0]))
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"lr_encoder": None}, "--steps 0: folds what is given, and no LR encoder is"),
+        ({"lr_encoder": "student.safetensors"}, "holds a network of kind 'unet'"),
+        ({"lr_encoder": "other_lr_encoder.safetensors"}, "for latents of 5 channels, not 3"),
+        ({"student": "teacher.safetensors"}, "takes 4 steps; give a one-step student"),
+        ({"student": "lr_encoder.safetensors"}, "needed is unet or swin_unet"),
+        ({"report": "report"}, "--report: a row is measured where both are given; give --pairs too"),
+        ({"steps": -1}, "--steps -1: give 0 or more"),
+    ],
+)
+def test_mistakes_are_one_line(
+    changed: dict[str, object], message: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = {k: folder / v if isinstance(v, str) else v for k, v in changed.items()}
+    with pytest.raises(TrainError, match=message) as caught:
+        run(monkeypatch, arguments(folder, tmp_path / "o", **full))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "o").exists()
+
+
+def test_presets_are_taken() -> None:
+    for preset, name in (("mobile", "mobile"), ("reference", "reference")):
+        settings = parse(FoldSettings, "compress.fold", "", [f"--preset={preset}", "--photos=p", "--out=o"])
+        assert settings.name == name
+        assert asdict(settings)["tile"] == 64
