@@ -20,6 +20,7 @@ from runtime.upscaler import Upscaler
 
 from .errors import CommandError
 from .peers import NetworkTiming, time_side_by_side
+from .precisions import FileTiming, time_files, usable_artifacts
 
 SIDES = (128, 512)
 CONDITIONS = {
@@ -28,6 +29,8 @@ CONDITIONS = {
     "cold": "import, load and first picture; starting Python itself is not counted, files may be in the disk cache",
     "warm": "the same picture again",
     "peak_memory": "the most resident memory of that process, Python included",
+    "files": "one call of the network on the same float32 input for every file of the bundle that runs here, one "
+    "process, in rounds that run each file twice and count the second; no reading, tiling or saving",
     "peers": "one InferenceSession.run on the same 1x3x128x128 float32 input for every network: ONNX Runtime, CPU, "
     "fp32, one process, in rounds that run each network twice and count the second; no reading, tiling or saving; the "
     "peers' weights are random",
@@ -56,6 +59,7 @@ class BenchReport:
     repeats: int
     conditions: dict[str, str]
     upscale: list[PictureTiming]
+    files: list[FileTiming]
     peers: list[NetworkTiming] | None
 
 
@@ -69,6 +73,11 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
     for side in SIDES:
         with console.status(f"pictures of {side}x{side}"):
             pictures.append(_time_pictures(bundle or runtime.DEFAULT_BUNDLE, side, repeats, threads))
+    files = []
+    if len(usable_artifacts(upscaler.bundle)) > 1:
+        for side in SIDES:
+            with console.status(f"the bundle's files side by side, {side}x{side}"):
+                files += time_files(upscaler.bundle, side, threads=threads, repeats=repeats)
     networks = None
     if peers:
         with console.status("the network beside its peers"):
@@ -81,6 +90,7 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
         repeats=repeats,
         conditions=CONDITIONS,
         upscale=pictures,
+        files=files,
         peers=networks,
     )
 
@@ -104,6 +114,13 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
         memory = "unknown" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}"
         pictures.add_row(f"{row.side}x{row.side}", *times, memory)
     console.print(pictures)
+    if report.files:
+        files = Table("file", "picture", "median ms", "fastest ms", "faster", title="The files side by side")
+        for file in report.files:
+            times = [f"{value:.1f}" for value in (file.median_ms, file.min_ms)]
+            name = f"{file.backend}/{file.precision}"
+            files.add_row(name, f"{file.side}x{file.side}", *times, f"{file.ratio_to_first:.2f}x")
+        console.print(files)
     if report.peers is not None:
         title = "The network itself, 128x128 to 512x512, fp32"
         networks = Table("network", "parameters", "GMACs", "median ms", "fastest ms", "ratio", title=title)

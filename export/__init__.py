@@ -2,4 +2,4 @@
 
 from runtime.extras import require
 
-require("onnx", "torch", "onnx", "onnxscript")
+require("onnx", "torch")

@@ -1,36 +1,64 @@
-"""``python -m export.bundle``: render a program for every engine in the table, prove each, and gather them."""
+"""``python -m export.bundle``: render programs for every engine in the table, prove each file, and gather them."""
 
 import argparse
 import tempfile
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
-from export.exporters import EXPORTERS
-from export.program import open_program
+from export.command import describe
+from export.errors import ExportError
+from export.exporters import EXPORTERS, USUAL
+from export.program import Program, open_program
+from export.protocol import Exporter, Report, accepts, missing, render
+from export.speed import SIDE, advise, processors
 from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
+from runtime.program import ProgramCard
 
 
-def bundle(program_path: Path, output: Path) -> Bundle:
-    """Export the program with every exporter and write the bundle folder; an earlier one survives a failure.
+@dataclass(frozen=True)
+class _Made:
+    """An artifact that was written and proven."""
 
-    Raises ``ExportError`` or ``BundleError``.
+    exporter: Exporter
+    tile: int | None
+    path: Path
+    report: Report
+
+    @property
+    def artifact(self) -> Artifact:
+        return Artifact(self.path.name, self.exporter.name, self.exporter.precision, self.tile)
+
+    @property
+    def accuracy(self) -> dict[str, Any]:
+        report = self.report
+        figures = {"worst_psnr": report.worst_psnr, "largest_error": report.largest_error, **report.findings}
+        return {"file": self.path.name, "against": "program", **figures}
+
+
+def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = USUAL) -> Bundle:
+    """Export the programs with every exporter that takes them and write the bundle; an earlier one survives a failure.
+
+    The programs lie in one folder and are of one network: ``student.pt2``, ``student.int8.pt2``. Raises ``ExportError``
+    or ``BundleError``.
     """
     check_target(output)
-    program, card = open_program(program_path)
-    artifacts, files, accuracy = [], {}, []
+    programs = [open_program(path) for path in paths]
+    card = _common_card(programs)
+    jobs = [(exporter, program) for exporter in exporters for program in programs if accepts(exporter, program)]
+    if idle := [program for program in programs if program not in [job[1] for job in jobs]]:
+        raise ExportError(f"{idle[0].path}: nothing in a bundle is made of it; add --all, or leave it out")
     with tempfile.TemporaryDirectory() as folder:
-        for exporter in track(EXPORTERS, description="exporting", transient=True, console=Console(stderr=True)):
-            file = f"{card.name}-{exporter.precision}{exporter.suffix}"
-            path = Path(folder) / file
-            exporter.export(program, path)
-            report = exporter.verify(path, program, card.align)
-            artifacts.append(Artifact(file, exporter.name, exporter.precision))
-            files[file] = path
-            accuracy.append({"file": file, "against": "program", **asdict(report)})
+        made = []
+        for exporter, program in track(jobs, "exporting", transient=True, console=Console(stderr=True)):
+            parts = [card.name, exporter.precision, *([] if program.tile is None else [str(program.tile)])]
+            path = Path(folder) / f"{'-'.join(parts)}{exporter.suffix}"
+            made.append(_Made(exporter, program.tile, path, render(exporter, program, path)))
         manifest = Manifest(
             name=card.name,
             scale=card.scale,
@@ -38,22 +66,70 @@ def bundle(program_path: Path, output: Path) -> Bundle:
             receptive_radius=card.receptive_radius,
             effective_radius=card.effective_radius,
             tiles=card.tiles,
-            artifacts=artifacts,
-            accuracy=accuracy,
+            artifacts=[one.artifact for one in made],
+            accuracy=[one.accuracy for one in made],
             licence=card.licence,
             provenance=card.provenance,
+            advice=_advice(made),
         )
-        return write_bundle(output, manifest, files)
+        return write_bundle(output, manifest, {one.path.name: one.path for one in made})
+
+
+def _common_card(programs: Sequence[Program]) -> ProgramCard:
+    if len({program.path.parent.resolve() for program in programs}) > 1:
+        raise ExportError(
+            f"{programs[-1].path}: lies in another folder than {programs[0].path}; a bundle is made of one network, "
+            "whose programs lie beside each other"
+        )
+    return programs[0].card
+
+
+def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
+    """Every artifact that is not float beside the float one of the same engine and tile, where there is one."""
+    float32 = {(one.exporter.name, one.tile): one for one in made if one.exporter.precision == "fp32"}
+    rows = []
+    for one in made:
+        other = float32.get((one.exporter.name, one.tile))
+        if other is not None and other is not one:
+            engines = [each.exporter.engine(each.path, processors()) for each in (one, other)]
+            rows.append(advise(one.path.name, engines[0], other.path.name, engines[1], one.tile or SIDE))
+    return rows
+
+
+def _with_tiles(paths: Sequence[Path]) -> list[Path]:
+    """The programs and those for one tile size that lie beside them: ``student.128.pt2`` beside ``student.pt2``."""
+    beside = [sorted(path.parent.glob(f"{path.stem}.[0-9]*{path.suffix}"), key=lambda p: len(p.name)) for path in paths]
+    return list(dict.fromkeys([*paths, *(tile for tiles in beside for tile in tiles)]))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a program.")
-    parser.add_argument("program", type=Path, help="student.pt2, with its program.json beside it")
+    parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
+    parser.add_argument(
+        "programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="student.pt2 and student.int8.pt2 of one folder"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help=f"the bundle folder to write, NAME{SUFFIX}")
+    parser.add_argument(
+        "--all", action="store_true", help="for every engine, also from the programs for one tile size beside them"
+    )
     arguments = parser.parse_args()
-    written = bundle(arguments.program, arguments.output)
-    for artifact, row in zip(written.manifest.artifacts, written.manifest.accuracy, strict=True):
-        commands.say(f"{artifact.file}: {artifact.size / 1e6:.1f} MB, {row['worst_psnr']:.1f} dB from the program")
+    exporters, paths = (USUAL, arguments.programs)
+    if arguments.all:
+        absent = {exporter: reason for exporter in EXPORTERS if (reason := missing(exporter))}
+        for exporter, reason in absent.items():
+            commands.say(f"left out: {exporter.name} {exporter.precision}: {reason}")
+        exporters = tuple(exporter for exporter in EXPORTERS if exporter not in absent)
+        paths = _with_tiles(arguments.programs)
+    written = bundle(paths, arguments.output, exporters).manifest
+    for artifact, row in zip(written.artifacts, written.accuracy, strict=True):
+        figures = {name: value for name, value in row.items() if name not in ("file", "against")}
+        report = Report(figures.pop("worst_psnr"), figures.pop("largest_error"), figures)
+        commands.say(f"{artifact.file}: {artifact.size / 1e6:.1f} MB; {describe(report)}")
+    for row in written.advice:
+        verdict = "recommended" if row["recommended"] else "not recommended"
+        commands.say(
+            f"{row['file']}: {verdict} here: {row['median_ms']} ms against {row['against_median_ms']} of "
+            f"{row['against']} ({row['speedup']}x; {row['side']}x{row['side']})"
+        )
     commands.say(f"wrote {arguments.output}")
 
 

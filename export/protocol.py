@@ -1,10 +1,22 @@
 """What every exporter is: it renders one program for one engine, and proves what it wrote."""
 
-from dataclasses import dataclass
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from torch.export import ExportedProgram
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import ExportError
+from export.program import Program
+
+Tile = NDArray[np.float32]
+Engine = Callable[[Tile], Tile]
+"""[N, 3, h, w] in [0, 1] -> [N, 3, scale h, scale w] in [0, 1]."""
+Findings = dict[str, float | bool]
+"""What an exporter found out of an artifact, by name."""
 
 
 @dataclass(frozen=True)
@@ -15,22 +27,76 @@ class Report:
     """Lowest PSNR of any tile in dB, peak 1."""
     largest_error: float
     """Largest absolute difference of any value, in [0, 1]."""
+    findings: Findings = field(default_factory=dict)
+    """What else is known; the manifest keeps it."""
 
 
 class Exporter(Protocol):
     """One row of the table in ``export.exporters``."""
 
-    name: str
-    """Name of the backend that runs the artifact."""
-    precision: str
-    """Precision of the artifact, as the manifest writes it."""
-    suffix: str
-    """Suffix of the file, with its dot."""
-    required_psnr: float
-    """Lowest PSNR against the program in dB that ``verify`` may find."""
+    @property
+    def name(self) -> str:
+        """Name of the backend that runs the artifact."""
 
-    def export(self, program: ExportedProgram, path: Path) -> None:
-        """Write the artifact. Raises ``ExportError``."""
+    @property
+    def precision(self) -> str:
+        """Precision of the program that it takes and of the artifact, as the manifest writes it."""
 
-    def verify(self, path: Path, program: ExportedProgram, align: int) -> Report:
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file, with its dot."""
+
+    @property
+    def static(self) -> bool:
+        """Whether it takes the programs of one tile size, and not the one of free sizes."""
+
+    @property
+    def extra(self) -> str:
+        """The extra of tadsr that brings its packages."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages without which it cannot be used."""
+
+    def export(self, program: Program, path: Path) -> Findings:
+        """Write the artifact, and tell what only the making shows. Raises ``ExportError``."""
+
+    def engine(self, path: Path, threads: int | None = None) -> Engine:
+        """The artifact in its own engine; ``threads`` None leaves the number to it."""
+
+    def verify(self, path: Path, program: Program) -> Report:
         """The artifact's answers in its own engine beside the program's. Raises ``ExportError`` if they are too far."""
+
+
+def missing(exporter: Exporter) -> str | None:
+    """Why the exporter cannot be used here and the command that mends it, or None where it can."""
+    absent = [package for package in exporter.packages if importlib.util.find_spec(package) is None]
+    if not absent:
+        return None
+    return f'{", ".join(absent)} is not installed; get it with: pip install "tadsr[{exporter.extra}]"'
+
+
+def accepts(exporter: Exporter, program: Program) -> bool:
+    """Whether the program is of the kind that the exporter takes."""
+    return exporter.precision == program.precision and exporter.static == (program.tile is not None)
+
+
+def check(exporter: Exporter, program: Program) -> None:
+    """Raises ``ExportError`` where the exporter cannot be used here or the program is of another kind."""
+    if reason := missing(exporter):
+        raise ExportError(reason)
+    if accepts(exporter, program):
+        return
+    kinds = {True: "one tile size (student.TILE.pt2)", False: "free sizes (student.pt2)"}
+    raise ExportError(
+        f"{program.path}: an {program.precision} program of {kinds[program.tile is not None]}; {exporter.name} "
+        f"{exporter.precision} is made from an {exporter.precision} program of {kinds[exporter.static]}"
+    )
+
+
+def render(exporter: Exporter, program: Program, path: Path) -> Report:
+    """Check that the exporter can be used, write the artifact and prove it. Raises ``ExportError``."""
+    check(exporter, program)
+    findings = exporter.export(program, path)
+    report = exporter.verify(path, program)
+    return replace(report, findings={**findings, **report.findings})

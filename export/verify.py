@@ -1,54 +1,94 @@
-"""Proof of an artifact: its own engine's answers beside the program's, on tiles that are hard in different ways."""
+"""``python -m export.verify``: check the files of a bundle again, beside the programs that they were made of."""
 
-from collections.abc import Callable
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch.export import ExportedProgram
+from rich.console import Console
+from rich.table import Table
 
+from export.command import describe
 from export.errors import ExportError
-from export.protocol import Report
-
-EQUAL_PSNR = 200.0
-"""What stands for the infinite PSNR of equal pictures, in dB: above anything that float32 pictures can differ by."""
-
-Tile = NDArray[np.float32]
-Engine = Callable[[Tile], Tile]
-"""[N, 3, h, w] in [0, 1] -> [N, 3, scale h, scale w] in [0, 1]."""
+from export.exporters import EXPORTERS
+from export.program import Program, open_program
+from export.protocol import Report, missing
+from runtime import commands
+from runtime.bundle import Artifact, Bundle, read_bundle
 
 
-def test_tiles(align: int) -> list[Tile]:
-    """Noise, gradients, flat grey and hard edges, of square, oblong and smallest sizes, one and two at a time."""
-    rng = np.random.default_rng(0)
-    ramp = np.linspace(0, 1, 16 * align, dtype=np.float32)
-    gradient = np.broadcast_to(ramp, (1, 3, 8 * align, 16 * align))
-    edges = (np.indices((12 * align, 12 * align)).sum(0) // 3 % 2).astype(np.float32)
-    return [
-        rng.random((1, 3, 16 * align, 16 * align), dtype=np.float32),
-        rng.random((2, 3, 8 * align, 12 * align), dtype=np.float32),
-        rng.random((1, 3, 2 * align, 2 * align), dtype=np.float32),
-        np.ascontiguousarray(gradient),
-        np.ascontiguousarray(np.broadcast_to(edges, (1, 3, *edges.shape))),
-        np.full((1, 3, 8 * align, 8 * align), 0.5, dtype=np.float32),
-    ]
+@dataclass(frozen=True)
+class Row:
+    """One file of a bundle."""
+
+    file: str
+    backend: str
+    precision: str
+    tile: int | None
+    problem: str | None
+    """Why the file is not what it should be, in one line; None where nothing is wrong with it."""
+    unchecked: str | None
+    """Why it could not be run beside its program; None where it was. Its hash is checked in any case."""
+    report: Report | None
 
 
-@torch.no_grad()
-def compare(program: ExportedProgram, engine: Engine, tiles: list[Tile]) -> Report:
-    """The engine's answers beside the program's, over all tiles; a NaN anywhere makes both figures NaN."""
-    module = program.module()
-    differences = [engine(tile).astype(np.float64) - module(torch.from_numpy(tile)).numpy() for tile in tiles]
-    # numpy's reductions keep a NaN, where Python's min and max drop it and would call a broken artifact perfect.
-    error = np.max([np.mean(difference**2) for difference in differences])
-    largest = np.max([np.abs(difference).max() for difference in differences])
-    worst_psnr = -10 * np.log10(np.maximum(error, 10 ** (-EQUAL_PSNR / 10)))
-    return Report(float(worst_psnr), float(largest))
+def verify(bundle: Bundle, programs: Sequence[Program]) -> list[Row]:
+    """Check every file's hash and, where its program is given and its engine is here, its answers.
+
+    Raises ``BundleError`` where a file is missing or damaged.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return [_row(bundle, artifact, programs, Path(folder)) for artifact in bundle.manifest.artifacts]
 
 
-def require(report: Report, psnr: float, what: str) -> None:
-    """Raises ``ExportError`` where the report is below ``psnr`` dB."""
-    if not report.worst_psnr >= psnr:
-        raise ExportError(
-            f"{what}: {report.worst_psnr:.1f} dB from the program, {psnr:g} dB are required; nothing was kept"
-        )
+def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder: Path) -> Row:
+    path = folder / artifact.file
+    path.write_bytes(bundle.open(artifact))
+    exporter = next((e for e in EXPORTERS if (e.name, e.precision) == (artifact.backend, artifact.precision)), None)
+    program = next((p for p in programs if (p.precision, p.tile) == (artifact.precision, artifact.tile)), None)
+    problem = unchecked = report = None
+    if exporter is None:
+        unchecked = f"no exporter for {artifact.backend}/{artifact.precision}"
+    elif reason := missing(exporter):
+        unchecked = reason
+    elif program is None:
+        unchecked = "its program is not among those given"
+    else:
+        try:
+            report = exporter.verify(path, program)
+        except ExportError as error:
+            problem = str(error).removeprefix(f"{folder}/")
+    return Row(artifact.file, artifact.backend, artifact.precision, artifact.tile, problem, unchecked, report)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m export.verify", description="Check a bundle again.")
+    parser.add_argument("bundle", type=Path, help="a NAME.tadsr folder or zip")
+    parser.add_argument(
+        "programs",
+        type=Path,
+        nargs="*",
+        metavar="PROGRAM.pt2",
+        help="what it was made of; without, only hashes",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
+    arguments = parser.parse_args()
+    rows = verify(read_bundle(arguments.bundle), [open_program(path) for path in arguments.programs])
+    if arguments.json:
+        commands.say(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        table = Table("file", "engine", "precision", "tile", "found")
+        for row in rows:
+            found = row.problem or (describe(row.report) if row.report else f"hash is right; {row.unchecked}")
+            table.add_row(row.file, row.backend, row.precision, str(row.tile or "any"), found)
+        Console().print(table, markup=False)
+    if problems := [row for row in rows if row.problem]:
+        sys.stderr.write(f"{len(problems)} of {len(rows)} files are not what they should be\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    commands.run(main)

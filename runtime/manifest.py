@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .errors import BundleError
@@ -35,6 +35,8 @@ class Manifest:
     `align` divides every height and width the network accepts. Beyond `receptive_radius` no input changes an output at
     all; beyond `effective_radius` none changes it visibly (1/4 level of 255). `tiles` are tile sizes that
     suit the network. `artifacts` stand in order of preference: `backend="auto"` takes the first one that can run.
+    `advice` says of files beside a more exact one of the same engine whether they are `recommended`, with the figures
+    that were measured when the bundle was made; bundles of before it existed are read as having none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Manifest:
     licence: str
     provenance: dict[str, Any]
     format_version: int = FORMAT_VERSION
+    advice: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The manifest as indented JSON. Raises `BundleError` for values that JSON does not know (NaN, a Path)."""
@@ -69,9 +72,11 @@ class Manifest:
                 f"{source}: made for a newer tadsr (bundle format {version}, this one reads {FORMAT_VERSION}); "
                 "upgrade tadsr: pip install -U tadsr"
             )
-        _check(data, _MANIFEST_FIELDS, {field.name for field in fields(cls)}, source, "manifest")
+        if isinstance(data, dict):
+            data.setdefault("advice", [])
+        _check(data, _MANIFEST_FIELDS, {each.name for each in fields(cls)}, source, "manifest")
         for entry in data["artifacts"]:
-            _check(entry, _ARTIFACT_FIELDS, {field.name for field in fields(Artifact)}, source, "artifact")
+            _check(entry, _ARTIFACT_FIELDS, {each.name for each in fields(Artifact)}, source, "artifact")
         manifest = cls(**{**data, "artifacts": [Artifact(**entry) for entry in data["artifacts"]]})
         _check_relations(manifest, source)
         return manifest
@@ -103,6 +108,7 @@ _MANIFEST_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "tiles": lambda value: isinstance(value, list) and all(map(_SIDE, value)),
     "artifacts": lambda value: isinstance(value, list) and 0 < len(value) <= 1000,
     "accuracy": lambda value: isinstance(value, list) and all(isinstance(row, dict) for row in value),
+    "advice": lambda value: isinstance(value, list) and all(isinstance(row, dict) for row in value),
     "licence": lambda value: isinstance(value, str) and value != "",
     "provenance": lambda value: isinstance(value, dict),
 }
@@ -124,10 +130,10 @@ def _check(data: Any, checks: Mapping[str, Callable[[Any], bool]], known: set[st
         raise BundleError(f"{source}: its {what} lacks {', '.join(missing)}; get the bundle again")
     if unknown := sorted(data.keys() - known):
         raise BundleError(f"{source}: its {what} has the unknown field {unknown[0][:40]!r}; get the bundle again")
-    for field, valid in checks.items():
-        if not valid(data[field]):
-            value = repr(data[field])[:60]
-            raise BundleError(f"{source}: its {what} has an impossible {field} ({value}); get the bundle again")
+    for name, valid in checks.items():
+        if not valid(data[name]):
+            value = repr(data[name])[:60]
+            raise BundleError(f"{source}: its {what} has an impossible {name} ({value}); get the bundle again")
 
 
 def _check_relations(manifest: Manifest, source: str) -> None:

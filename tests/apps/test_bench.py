@@ -2,12 +2,13 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from apps import bench
-from runtime.bundle import read_bundle
+from runtime.bundle import Artifact, read_bundle, write_bundle
 
 from .commands import Tadsr
 
@@ -28,6 +29,7 @@ def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
     assert report["machine"]["cpu"]
     assert report["machine"]["cpus"] >= 1
     assert {"tadsr", "python", "onnxruntime", "numpy", "pillow"} == {*report["versions"]}
+    assert report["files"] == []  # there is but one
     assert (report["threads"], report["repeats"], report["peers"]) == (1, 2, None)
     assert [row["side"] for row in report["upscale"]] == [16, 32]
     for row in report["upscale"]:
@@ -41,6 +43,20 @@ def test_table(tadsr: Tadsr, toy_bundle: Path) -> None:
     assert "toy (onnx/fp32)" in done.out
     assert "32x32" in done.out
     assert "\x1b" not in done.out
+
+
+def test_files_of_two_precisions_side_by_side(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    toy = read_bundle(toy_bundle)
+    artifacts = [Artifact("a.onnx", "onnx", "fp32"), Artifact("b.onnx", "onnx", "int8"), Artifact("c", "alien", "int8")]
+    files = {artifact.file: toy_bundle / "toy.onnx" for artifact in artifacts}
+    both = write_bundle(tmp_path / "both.tadsr", replace(toy.manifest, artifacts=artifacts), files).path
+    done = tadsr("bench", "--bundle", both, "--repeats", 1, "--json")
+    assert (done.code, done.err) == (0, "")
+    rows = json.loads(done.out)["files"]
+    assert [(row["precision"], row["side"]) for row in rows] == [("fp32", 16), ("int8", 16), ("fp32", 32), ("int8", 32)]
+    assert [row["ratio_to_first"] for row in rows[::2]] == [1, 1]
+    assert rows[1]["ratio_to_first"] == pytest.approx(rows[0]["median_ms"] / rows[1]["median_ms"])
+    assert "onnx/int8" in tadsr("bench", "--bundle", both, "--repeats", 1).out
 
 
 def test_bundles_that_cannot_be_timed(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The ONNX artifact: proven against the program, with the layout that the runtime needs, and safe to write."""
+"""The fp32 ONNX artifact: proven against the program, with the layout that the runtime needs, and safe to write."""
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,55 +11,29 @@ import onnxruntime
 import pytest
 import torch
 
-from compress.deployed import Deployed
-from compress.fold import export_program
-from export import verify
-from export.bundle import bundle
+from export import proof
 from export.errors import ExportError
-from export.onnx import OnnxExporter
-from export.program import open_program
-from runtime.errors import BundleError
-from runtime.program import ProgramCard, ProgramError
-from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT
-from train.networks.autoencoder import Decoder
-from train.networks.lr_encoder import LREncoder
-from train.networks.unet import UNet
-
-CARD = ProgramCard(
-    name="tiny",
-    scale=4,
-    align=2,
-    receptive_radius=20,
-    effective_radius=8,
-    tiles=[64],
-    parameters=1,
-    macs_per_pixel=1,
-    licence="Apache-2.0",
-    provenance={"seed": 0},
-)
+from export.onnx import FP32
+from export.program import Program, open_program
+from export.protocol import Report, Tile
+from runtime.program import ProgramError
+from tests.export.programs import CARD, TILE
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), Decoder(AUTOENCODER))
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.15)
-    folder = tmp_path_factory.mktemp("program")
-    torch.export.save(export_program(network.requires_grad_(False)), folder / "student.pt2")
-    CARD.write(folder)
-    return folder / "student.pt2"
+def program(programs: Path) -> Program:
+    return open_program(programs / "student.pt2")
 
 
 @pytest.fixture(scope="module")
-def artifact(program: Path) -> Path:
-    path = program.parent / "student.onnx"
-    OnnxExporter().export(open_program(program)[0], path)
+def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "student.onnx"
+    FP32.export(program, path)
     return path
 
 
-def test_artifact_equals_the_program(program: Path, artifact: Path) -> None:
-    report = OnnxExporter().verify(artifact, open_program(program)[0], CARD.align)
+def test_artifact_equals_the_program(program: Program, artifact: Path) -> None:
+    report = FP32.verify(artifact, program)
     assert report.worst_psnr >= 90
     assert report.largest_error < 1e-4
 
@@ -71,6 +46,7 @@ def test_artifact_is_one_file_with_clean_names_and_free_sizes(artifact: Path) ->
     assert (lr.name, sr.name) == ("lr", "sr")
     names = [dimension.dim_param or dimension.dim_value for dimension in lr.type.tensor_type.shape.dim]
     assert names == ["batch", 3, "height", "width"]
+    assert b".py" not in artifact.read_bytes()  # no traces of where it was made
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 2, 2), (2, 3, 10, 4), (1, 3, 64, 30)])
@@ -82,7 +58,7 @@ def test_artifact_runs_at_any_aligned_size(artifact: Path, shape: tuple[int, ...
     assert sr.max() <= 1
 
 
-def test_a_changed_weight_is_caught(program: Path, artifact: Path, tmp_path: Path) -> None:
+def test_a_changed_weight_is_caught(program: Program, artifact: Path, tmp_path: Path) -> None:
     model = onnx.load(artifact)
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -90,55 +66,56 @@ def test_a_changed_weight_is_caught(program: Path, artifact: Path, tmp_path: Pat
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     onnx.save(model, tmp_path / "broken.onnx")
     with pytest.raises(ExportError, match="90 dB are required"):
-        OnnxExporter().verify(tmp_path / "broken.onnx", open_program(program)[0], CARD.align)
+        FP32.verify(tmp_path / "broken.onnx", program)
 
 
 def test_nan_is_never_good_enough() -> None:
     with pytest.raises(ExportError):
-        verify.require(verify.Report(float("nan"), float("nan")), 90, "nan.onnx")
+        proof.require(Report(float("nan"), float("nan")), 90, "nan.onnx")
 
 
-def test_an_engine_that_answers_nan_on_one_tile_is_caught(program: Path) -> None:
-    opened, module = open_program(program)[0], open_program(program)[0].module()
-    tiles = verify.test_tiles(CARD.align)
+def test_an_engine_that_answers_nan_on_one_tile_is_caught(program: Program) -> None:
+    module = program.exported.module()
 
-    def engine(tile: verify.Tile) -> verify.Tile:
-        answer: verify.Tile = module(torch.from_numpy(tile)).detach().numpy()
-        return answer * np.float32(np.nan) if tile is tiles[1] else answer
+    def engine(tile: Tile) -> Tile:
+        answer: Tile = module(torch.from_numpy(tile)).detach().numpy()
+        return answer * np.float32(np.nan) if tile.shape[0] == 2 else answer
 
     with pytest.raises(ExportError, match="nan dB"):
-        verify.require(verify.compare(opened, engine, tiles), 90, "nan.onnx")
+        proof.require(proof.compare(program, engine), 90, "nan.onnx")
 
 
-def test_equal_answers_have_the_psnr_that_stands_for_infinity(program: Path) -> None:
-    opened = open_program(program)[0]
-    module = opened.module()
-    report = verify.compare(opened, lambda tile: module(torch.from_numpy(tile)).detach().numpy(), verify.test_tiles(2))
-    assert report == verify.Report(verify.EQUAL_PSNR, 0.0)
+def test_equal_answers_have_the_psnr_that_stands_for_infinity(program: Program) -> None:
+    module = program.exported.module()
+    report = proof.compare(program, lambda tile: module(torch.from_numpy(tile)).detach().numpy())
+    assert report == Report(proof.EQUAL_PSNR, 0.0)
 
 
-def test_command_writes_and_reports(program: Path, tmp_path: Path) -> None:
-    done = run("export.onnx", program, "-o", tmp_path / "out.onnx")
-    assert done.returncode == 0, done.stderr
+def test_tiles_are_pictures_that_the_program_takes(program: Program) -> None:
+    tiles = proof.test_tiles(CARD.align, None) + proof.test_tiles(CARD.align, TILE)
+    for tile in tiles:
+        assert tile.dtype == np.float32
+        assert tile.min() >= 0
+        assert tile.max() <= 1
+        assert tile.shape[1] == 3
+        assert tile.shape[2] % CARD.align == tile.shape[3] % CARD.align == 0
+
+
+def test_a_program_says_what_it_is(programs: Path) -> None:
+    kinds = {path.name: open_program(path) for path in programs.glob("student*.pt2")}
+    for name, opened in kinds.items():
+        assert opened.precision == ("int8" if "int8" in name else "fp32")
+        assert opened.tile == (TILE if str(TILE) in name else None)
+
+
+def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
+    done = run("export.onnx", programs / "student.pt2", "-o", tmp_path / "out.onnx")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "dB from the program" in done.stdout
     assert onnx.load(tmp_path / "out.onnx").opset_import[0].version == 20
 
 
-def test_bundle_is_what_the_runtime_reads(program: Path, tmp_path: Path) -> None:
-    import runtime
-
-    written = bundle(program, tmp_path / "tiny.tadsr")
-    assert (written.manifest.name, written.manifest.align) == ("tiny", 2)
-    picture = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    assert runtime.upscale(picture, bundle=tmp_path / "tiny.tadsr").shape == (28, 36, 3)
-
-
-def test_a_bundle_needs_its_suffix(program: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"\.tadsr"):
-        bundle(program, tmp_path / "tiny")
-
-
-def test_bad_programs_are_one_line_errors(program: Path, tmp_path: Path) -> None:
+def test_bad_programs_are_one_line_errors(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"compress\.fold"):
         open_program(tmp_path / "missing.pt2")
     (tmp_path / "alone.pt2").write_bytes(b"no program")
@@ -149,8 +126,27 @@ def test_bad_programs_are_one_line_errors(program: Path, tmp_path: Path) -> None
         open_program(tmp_path / "alone.pt2")
 
 
-def test_a_failed_export_keeps_the_old_artifact(program: Path, tmp_path: Path) -> None:
-    done = run("export.onnx", program, "-o", tmp_path / "no such folder" / "out.onnx")
+def test_programs_of_the_wrong_kind_are_one_line_errors(programs: Path, tmp_path: Path) -> None:
+    for name, options, told in (
+        ("student.pt2", ["--precision", "int8"], "an fp32 program of free sizes"),
+        (f"student.{TILE}.pt2", [], "an fp32 program of one tile size"),
+    ):
+        done = run("export.onnx", programs / name, "-o", tmp_path / "out.onnx", *options)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_missing_package_names_the_extra(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from export.protocol import render
+
+    with pytest.raises(ExportError, match=r'alien is not installed; get it with: pip install "tadsr\[onnx\]"'):
+        render(replace(FP32, packages=("onnx", "alien")), program, tmp_path / "out.onnx")
+
+
+def test_a_failed_export_keeps_the_old_artifact(programs: Path, tmp_path: Path) -> None:
+    done = run("export.onnx", programs / "student.pt2", "-o", tmp_path / "no such folder" / "out.onnx")
     assert done.returncode == 2
     assert done.stderr.startswith("error:")
     assert "Traceback" not in done.stderr

@@ -1,0 +1,51 @@
+"""The command line that all exporters share: ``python -m export.NAME PROGRAM.pt2... -o OUT [--precision P]``."""
+
+import argparse
+from pathlib import Path
+
+from export.errors import ExportError
+from export.program import open_program
+from export.protocol import Exporter, Report, render
+from runtime import commands
+from runtime.atomic import replacing
+
+
+def run_exporter(name: str, *exporters: Exporter) -> None:
+    """Export programs for the engine of ``exporters``, one of which there is per precision.
+
+    Raises a ``TadsrError`` for what the user can mend.
+    """
+    table = {exporter.precision: exporter for exporter in exporters}
+    suffix = exporters[0].suffix
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Export and verify what was written.")
+    parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help=f"the {suffix} file to write; for several programs a folder",
+    )
+    parser.add_argument("--precision", choices=sorted(table), help="default: what the program is")
+    arguments = parser.parse_args()
+    for path in arguments.programs:
+        program = open_program(path)
+        exporter = table[arguments.precision or program.precision]
+        several = len(arguments.programs) > 1
+        output = arguments.output / path.with_suffix(suffix).name if several else arguments.output
+        try:
+            with replacing(output) as draft:  # an earlier file survives until the new one is proven
+                report = render(exporter, program, draft)
+        except OSError as error:
+            raise ExportError(f"{output}: cannot be written ({error.strerror}); choose another -o") from error
+        commands.say(f"{output}: {describe(report)}")
+
+
+def describe(report: Report) -> str:
+    """One line of what was found."""
+    findings = [f"{name.replace('_', ' ')}: {_text(value)}" for name, value in report.findings.items()]
+    return "; ".join([f"{report.worst_psnr:.1f} dB from the program at worst", *findings])
+
+
+def _text(value: float | bool) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4g}"

@@ -1,0 +1,77 @@
+"""The programs of tiny networks, as ``compress`` writes them: fp32 and INT8, of free sizes and for one tile."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from torch.export import Dim, ExportedProgram
+
+from compress.deployed import Deployed
+from runtime.program import ProgramCard
+from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT
+from train.networks.autoencoder import Decoder
+from train.networks.lr_encoder import LREncoder
+from train.networks.unet import UNet
+
+TILE = 32
+HAS_TORCHAO = importlib.util.find_spec("torchao") is not None
+needs_int8 = pytest.mark.skipif(not HAS_TORCHAO, reason="needs torchao, which makes the INT8 program")
+needs_executorch = pytest.mark.skipif(
+    importlib.util.find_spec("executorch") is None, reason="needs executorch, which is not installed"
+)
+CARD = ProgramCard(
+    name="tiny",
+    scale=4,
+    align=2,
+    receptive_radius=20,
+    effective_radius=8,
+    tiles=[TILE],
+    parameters=1,
+    macs_per_pixel=1,
+    licence="Apache-2.0",
+    provenance={"seed": 0},
+)
+
+
+def tiny_network(bias: float) -> Deployed:
+    """Random weights, and biases of that deviation."""
+    torch.manual_seed(0)
+    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), Decoder(AUTOENCODER))
+    for name, parameter in network.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.15 if name.endswith("weight") else bias)
+    return network.eval().requires_grad_(False)
+
+
+def write_programs(folder: Path) -> Path:
+    """``student.pt2``, ``student.32.pt2`` and ``program.json``; with torchao also ``student.int8{,.32}.pt2``."""
+    network = tiny_network(bias=0.05)
+    programs: dict[str, torch.nn.Module] = {"student": network}
+    if HAS_TORCHAO:
+        programs["student.int8"] = quantize(network)
+    for name, module in programs.items():
+        torch.export.save(export_free(module), folder / f"{name}.pt2")
+        torch.export.save(torch.export.export(module, (torch.rand(1, 3, TILE, TILE),)), folder / f"{name}.{TILE}.pt2")
+    CARD.write(folder)
+    return folder
+
+
+def export_free(module: torch.nn.Module) -> ExportedProgram:
+    """The program with free batch, height and width."""
+    free = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
+    return torch.export.export(module, (torch.rand(2, 3, 32, 48),), dynamic_shapes=free)
+
+
+@torch.no_grad()
+def quantize(network: torch.nn.Module) -> torch.nn.Module:
+    """The network in INT8, calibrated on noise; the first and the last convolution stay in float."""
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
+
+    from compress.quantization.quantizer import Int8Quantizer
+
+    module = export_free(network).module()
+    prepared = prepare_qat_pt2e(module, Int8Quantizer({"lr_encoder.layers.0", "decoder.5.0"}))
+    for seed in range(4):
+        prepared(torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(seed)))
+    converted: torch.nn.Module = convert_pt2e(prepared)
+    return converted

@@ -1,0 +1,96 @@
+"""A bundle of programs: what it holds, what it says of its files, and that the runtime runs them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import runtime
+from export.bundle import bundle
+from export.errors import ExportError
+from export.speed import advise
+from runtime.errors import BundleError
+from runtime.manifest import Manifest
+from tests.export.programs import TILE, needs_executorch, needs_int8
+from tests.export.test_onnx import run
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+
+
+def test_bundle_is_what_the_runtime_reads(programs: Path, tmp_path: Path) -> None:
+    written = bundle([programs / "student.pt2"], tmp_path / "tiny.tadsr")
+    assert (written.manifest.name, written.manifest.align, written.manifest.advice) == ("tiny", 2, [])
+    assert runtime.upscale(PICTURE, bundle=tmp_path / "tiny.tadsr").shape == (28, 36, 3)
+
+
+@needs_int8
+def test_both_precisions(programs: Path, tmp_path: Path) -> None:
+    paths = [programs / "student.int8.pt2", programs / "student.pt2"]
+    manifest = bundle(paths, tmp_path / "tiny.tadsr").manifest
+    assert [artifact.file for artifact in manifest.artifacts] == ["tiny-fp32.onnx", "tiny-int8.onnx"]
+    assert [row["file"] for row in manifest.accuracy] == ["tiny-fp32.onnx", "tiny-int8.onnx"]
+    assert manifest.accuracy[1]["largest_step"] <= 1
+    (advice,) = manifest.advice
+    assert (advice["file"], advice["against"]) == ("tiny-int8.onnx", "tiny-fp32.onnx")
+    assert advice["recommended"] == (advice["speedup"] > 1)
+    answers = {}
+    for precision in ("auto", "fp32", "int8"):
+        with runtime.load(tmp_path / "tiny.tadsr", precision=precision) as upscaler:
+            answers[precision] = upscaler(PICTURE)
+    np.testing.assert_array_equal(answers["auto"], answers["fp32"])
+    assert not np.array_equal(answers["fp32"], answers["int8"])
+    with pytest.raises(BundleError, match="nothing for auto/fp16; it offers onnx/fp32, onnx/int8"):
+        runtime.load(tmp_path / "tiny.tadsr", precision="fp16")
+
+
+@pytest.mark.slow
+@needs_int8
+@needs_executorch
+def test_everything(programs: Path, tmp_path: Path) -> None:
+    done = run(
+        "export.bundle", programs / "student.pt2", programs / "student.int8.pt2", "--all", "-o", tmp_path / "all.tadsr"
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = runtime.read_bundle(tmp_path / "all.tadsr").manifest
+    assert [(artifact.backend, artifact.precision, artifact.tile) for artifact in manifest.artifacts] == [
+        ("onnx", "fp32", None),
+        ("onnx", "int8", None),
+        ("executorch", "fp32", TILE),
+        ("executorch", "int8", TILE),
+    ]
+    assert done.stdout.count("recommended here: ") == 2
+
+
+def test_slower_is_not_recommended() -> None:
+    def slow(tile: np.ndarray) -> np.ndarray:
+        return np.sort(np.tile(tile.ravel(), 50))
+
+    row = advise("int8.onnx", slow, "fp32.onnx", lambda tile: tile, 32)
+    assert not row["recommended"]
+    assert row["speedup"] < 1
+
+
+def test_a_bundle_needs_its_suffix(programs: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"\.tadsr"):
+        bundle([programs / "student.pt2"], tmp_path / "tiny")
+
+
+def test_programs_that_do_not_belong_together(programs: Path, tmp_path: Path) -> None:
+    for name in ("student.pt2", "program.json"):
+        shutil.copy(programs / name, tmp_path / name)
+    with pytest.raises(ExportError, match="lies in another folder than"):
+        bundle([programs / "student.pt2", tmp_path / "student.pt2"], tmp_path / "tiny.tadsr")
+    with pytest.raises(ExportError, match="nothing in a bundle is made of it; add --all"):
+        bundle([programs / "student.pt2", programs / f"student.{TILE}.pt2"], tmp_path / "tiny.tadsr")
+    assert not (tmp_path / "tiny.tadsr").exists()
+
+
+def test_manifests_from_before_advice_are_read(toy_bundle: Path) -> None:
+    manifest = runtime.read_bundle(toy_bundle).manifest
+    old = manifest.to_json().replace(',\n  "advice": []', "")
+    assert "advice" not in old
+    assert Manifest.from_json(old) == manifest
+    with pytest.raises(BundleError, match="impossible advice"):
+        Manifest.from_json(replace(manifest, advice=["fast"]).to_json())  # type: ignore[list-item]

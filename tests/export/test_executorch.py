@@ -1,0 +1,55 @@
+"""The ExecuTorch artifact, run by ExecuTorch itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import executorch
+from export.errors import ExportError
+from export.program import open_program
+from export.protocol import Exporter, check, render
+from tests.export.programs import TILE, needs_executorch, needs_int8
+
+
+@needs_executorch
+@pytest.mark.parametrize(
+    ("name", "exporter"),
+    [
+        pytest.param("student", executorch.FP32, marks=pytest.mark.slow),
+        pytest.param("student.int8", executorch.INT8, marks=needs_int8),
+    ],
+)
+def test_it_is_the_program_and_xnnpack_takes_all_of_it(
+    programs: Path, tmp_path: Path, name: str, exporter: Exporter
+) -> None:
+    program = open_program(programs / f"{name}.{TILE}.pt2")
+    report = render(exporter, program, tmp_path / "out.pte")
+    assert report.findings["delegated_macs"] >= executorch.REQUIRED_SHARE
+    engine = exporter.engine(tmp_path / "out.pte")
+    tile = np.random.default_rng(0).random((1, 3, TILE, TILE), dtype=np.float32)
+    first = engine(tile)
+    assert first.shape == (1, 3, 4 * TILE, 4 * TILE)
+    engine(1 - tile)
+    np.testing.assert_array_equal(engine(tile), first)  # answers do not share memory
+    turned = np.asfortranarray(tile)
+    np.testing.assert_array_equal(engine(turned), first)  # and any layout in memory will do
+
+
+@pytest.mark.slow
+@needs_executorch
+def test_what_xnnpack_does_not_take_is_an_error(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from executorch.exir import to_edge_transform_and_lower
+
+    monkeypatch.setattr(executorch, "_lower", to_edge_transform_and_lower)
+    with pytest.raises(ExportError, match=r"XNNPACK takes 0\.0% of the multiply-accumulates, 99% are required"):
+        executorch.FP32.export(open_program(programs / f"student.{TILE}.pt2"), tmp_path / "out.pte")
+    assert not (tmp_path / "out.pte").exists()
+
+
+@needs_executorch
+def test_it_wants_one_tile_size(programs: Path) -> None:
+    with pytest.raises(ExportError, match=r"of free sizes \(student\.pt2\); executorch fp32 is made from"):
+        check(executorch.FP32, open_program(programs / "student.pt2"))

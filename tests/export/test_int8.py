@@ -1,0 +1,147 @@
+"""The INT8 ONNX artifact: the program's own integers, all of them computed as integers, and faults that are caught."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from export.errors import ExportError
+from export.forced import compare_steps
+from export.onnx import FP32, INT8, _session, integer_weights, quantized_tensors, run_in_float
+from export.program import QUANTIZE, Program, open_program
+from export.proof import photo_like
+from export.protocol import render
+from tests.export.programs import CARD, export_free, needs_int8, quantize, tiny_network
+from tests.export.test_onnx import run
+
+pytestmark = needs_int8
+PICTURE = photo_like((1, 3, 24, 32))
+
+
+@pytest.fixture(scope="module")
+def program(programs: Path) -> Program:
+    return open_program(programs / "student.int8.pt2")
+
+
+@pytest.fixture(scope="module")
+def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("int8") / "student.onnx"
+    INT8.export(program, path)
+    return path
+
+
+@pytest.fixture
+def changed(artifact: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the artifact in which one constant was replaced by ``change(constant)``."""
+
+    def write(ends_with: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+        model = onnx.load(artifact)
+        tensor = next(tensor for tensor in model.graph.initializer if tensor.name.endswith(ends_with))
+        tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
+        onnx.save(model, tmp_path / "changed.onnx")
+        return tmp_path / "changed.onnx"
+
+    return write
+
+
+def test_it_is_the_program(program: Program, artifact: Path) -> None:
+    report = INT8.verify(artifact, program)
+    assert report.findings["largest_step"] <= 1
+    assert report.findings["differing_steps"] < 0.02
+    assert report.findings["psnr_of_same_steps"] >= 90
+
+
+def test_every_quantised_convolution_runs_as_integers(artifact: Path) -> None:
+    assert run_in_float(artifact) == []
+
+
+def test_sums_run_as_integers_and_no_activation_is_int8(artifact: Path, tmp_path: Path) -> None:
+    written = onnx.load(artifact).graph.node
+    before = {name: node.op_type for node in written for name in node.output}
+    rounded = {node.input[0] for node in written if node.op_type == "QuantizeLinear"}
+    rounded |= {node.input[0] for node in written if node.op_type == "Relu" and node.output[0] in rounded}
+    integer_sums = [name for name in rounded if before.get(name) == "Add"]
+    _session(artifact.read_bytes(), optimized=tmp_path / "optimized.onnx")
+    graph = onnx.load(tmp_path / "optimized.onnx").graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("QLinearAdd") == len(integer_sums) > 3
+    assert "Relu" not in kinds
+    constants = {tensor.name: numpy_helper.to_array(tensor).dtype for tensor in graph.initializer}
+    zero_points = {"QuantizeLinear": (2,), "QLinearConv": (2, 7), "QLinearAdd": (2, 5, 7), "QLinearConcat": (1,)}
+    found = {constants[node.input[i]] for node in graph.node for i in zero_points.get(node.op_type, ())}
+    assert found == {np.dtype(np.uint8)}
+
+
+def test_plain_rendering_would_run_in_float(program: Program, tmp_path: Path) -> None:
+    FP32.export(program, tmp_path / "plain.onnx")
+    assert run_in_float(tmp_path / "plain.onnx")
+
+
+def test_scales_and_weights_are_the_programs_to_the_bit(program: Program, artifact: Path) -> None:
+    model = onnx.load(artifact)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    scales = {n.output[0]: constants[n.input[1]] for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    theirs = {n.name: np.float32(n.args[1]) for n in program.exported.graph.nodes if n.target is QUANTIZE}
+    assert scales == theirs
+    stored = sorted(
+        t.numpy().tobytes() for t in program.exported.state_dict.values() if t.numpy().dtype == np.int8 and t.ndim == 4
+    )
+    assert sorted(weight.tobytes() for weight in integer_weights(artifact).values()) == stored
+
+
+def test_zero_points_are_the_dialects(artifact: Path) -> None:
+    model = onnx.load(artifact)
+    relus = {node.output[0] for node in model.graph.node if node.op_type == "Relu"}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[0] in relus:
+            assert node.input[2] == "zero_point.nonnegative"
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert constants["zero_point.nonnegative"] == np.uint8(0)
+    assert constants["zero_point.signed"] == np.uint8(128)
+
+
+def test_layers_of_equal_biases_stay_apart(tmp_path: Path) -> None:
+    torch.export.save(export_free(quantize(tiny_network(bias=0))), tmp_path / "zero.pt2")
+    CARD.write(tmp_path)
+    report = render(INT8, open_program(tmp_path / "zero.pt2"), tmp_path / "zero.onnx")
+    assert report.findings["largest_step"] <= 1
+
+
+def test_a_weight_that_is_one_step_off_is_found(program: Program, changed: Callable[..., Path]) -> None:
+    def enlarge(weight: np.ndarray) -> np.ndarray:
+        weight[:, 0] += np.where(weight[:, 0] < 100, 20, -20).astype(np.int8)
+        return weight
+
+    with pytest.raises(ExportError, match="steps from the program's"):
+        INT8.verify(changed("conv1.weight", enlarge), program)
+
+
+def test_a_changed_scale_is_found(program: Program, changed: Callable[..., Path]) -> None:
+    with pytest.raises(ExportError, match="steps from the program's"):
+        INT8.verify(changed("quantize_per_tensor_3.scale", lambda scale: scale * np.float32(1.05)), program)
+
+
+def test_a_changed_bias_is_found(program: Program, changed: Callable[..., Path]) -> None:
+    with pytest.raises(ExportError, match="steps from the program's"):
+        INT8.verify(changed("conv2.bias.steps", lambda bias: bias + 2000), program)
+
+
+def test_the_comparison_is_of_every_tensor(program: Program, artifact: Path) -> None:
+    steps = quantized_tensors(artifact, PICTURE)
+    names = {node.name for node in program.exported.graph.nodes if node.target is QUANTIZE}
+    assert steps.keys() == names
+    last = list(steps)[-1]
+    steps[last] = steps[last] + np.int16(3)
+    assert compare_steps(program, PICTURE, steps).largest >= 3
+
+
+def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
+    done = run("export.onnx", programs / "student.int8.pt2", "--precision", "int8", "-o", tmp_path / "out.onnx")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "largest step: 1" in done.stdout or "largest step: 0" in done.stdout
+    assert b".py" not in (tmp_path / "out.onnx").read_bytes()
+    onnx.checker.check_model(onnx.load(tmp_path / "out.onnx"), full_check=True)
