@@ -11,7 +11,7 @@ from train.suggestions import did_you_mean
 PRESETS = Path(__file__).parent / "configs"
 SHARED = ("model", "data", "degradation")
 """Sections that every stage reads, beside its own."""
-STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "fold", "prune")
+STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "fold", "prune", "quantize")
 """Sections of one stage each."""
 
 

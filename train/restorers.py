@@ -1,6 +1,5 @@
 """Anything that makes a large picture of a small one, opened by what its file is, for evaluation."""
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import runtime
-from runtime.program import read_card
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet, network_kind
 from train.errors import TrainError
 from train.latents import bind, condition, scale_of
 from train.networks.families import AnyAutoencoder, AnyUNet
 from train.pixels import to_model, to_picture
+from train.programs import open_program
 
 Picture = NDArray[np.uint8]
 Restorer = Callable[[Picture, Picture | None], Picture]
@@ -35,6 +34,14 @@ class SamplingOptions:
     """Sampling steps: 1 is the student's single step, more the deterministic sampler; by default as trained."""
     seed: int = 0
     """Seed of the prior's noise, the same for every picture."""
+
+
+def padded_restorer(network: Callable[[Tensor], Tensor], align: int, scale: int, least: int = 1) -> Restorer:
+    """A network [1, 3, h, w] -> [1, 3, scale h, scale w], both in [0, 1], that takes multiples of ``align``.
+
+    The picture is reflected up to one, at least ``least`` times ``align``, and the result is cut.
+    """
+    return lambda lr, hr: _from_tensor(_padded(network, _to_tensor(lr), align, scale, least))
 
 
 def open_restorer(path: Path, options: SamplingOptions) -> Restorer:
@@ -57,14 +64,8 @@ def _open_bundle(path: Path, options: SamplingOptions) -> Restorer:
 
 
 def _open_program(path: Path, options: SamplingOptions) -> Restorer:
-    if not zipfile.is_zipfile(path):
-        raise TrainError(f"{path}: no such program, or a damaged one; make it with `python -m compress.fold`")
-    card = read_card(path)
-    try:
-        module = torch.export.load(path).module()
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise TrainError(f"{path}: not an exported program ({' '.join(str(error).split())[:200]})") from error
-    return lambda lr, hr: _from_tensor(_padded(module, _to_tensor(lr), card.align, card.scale, least=2))
+    program, card = open_program(path)
+    return padded_restorer(program.module(), card.align, card.scale, least=2)
 
 
 def _open_network(path: Path, options: SamplingOptions) -> Restorer:
@@ -99,7 +100,7 @@ def _open_unet(path: Path, options: SamplingOptions) -> Restorer:
         raise TrainError(f"{path}: {error}") from error
     restore = partial(_sample, network, autoencoder, schedule, steps == 1, sampling.noise, options.seed)
     align, scale = network.stride * network.config.lq_factor, scale_of(autoencoder, network)
-    return lambda lr, hr: _from_tensor(_padded(restore, _to_tensor(lr), align, scale))
+    return padded_restorer(restore, align, scale)
 
 
 def _sample(

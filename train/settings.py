@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
@@ -78,6 +78,8 @@ class Model:
 class TrainingSettings:
     """What every trainer needs to know."""
 
+    fewest_steps: ClassVar[int] = 1
+    """What ``steps`` must be at least; not a setting."""
     out: Path
     """Folder of the run: checkpoint, weights, losses, TensorBoard. A run found there is resumed."""
     photos: Path
@@ -140,7 +142,7 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     Exits with code 2 and one line for an unknown key or a bad value. Raises ``TrainError`` for a preset that is not
     there or holds an unknown key.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = _as_users_write(sys.argv[1:] if argv is None else argv, settings)
     parser = _Parser(
         prog=f"python -m {stage}", description=description, usage="%(prog)s --photos DIR --out DIR [options]"
     )
@@ -158,6 +160,20 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     return made
 
 
+def _as_users_write(argv: Sequence[str], settings: type[TrainingSettings]) -> list[str]:
+    """``--keep-float`` for ``--keep_float``, and ``--ptq`` alone for ``--ptq true``."""
+    switches = {f"--{field.name}" for field in fields(settings) if isinstance(field.default, bool)}
+    found: list[str] = []
+    for word, following in zip(argv, [*argv[1:], "--"], strict=True):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            name = f"--{name[2:].replace('-', '_')}"
+            if name in switches and not equals and following.startswith("--"):
+                equals, value = "=", "true"
+        found.append(f"{name}{equals}{value}")
+    return found
+
+
 def preset_model(preset: str) -> Model:
     """The networks and the diffusion of a preset alone. Raises ``TrainError`` as ``parse``."""
     return parse(TrainingSettings, "train.settings", "", ["--preset", preset, "--out", ".", "--photos", "."]).model
@@ -169,7 +185,8 @@ def check(settings: TrainingSettings) -> None:
     _check_levels(model)
     grid = model.family_autoencoder.factor * math.lcm(model.family_teacher.stride, model.student.stride)
     at_least = {
-        **dict.fromkeys(("steps", "batch", "accumulate", "save_every", "log_every", "picture_every"), 1),
+        "steps": settings.fewest_steps,
+        **dict.fromkeys(("batch", "accumulate", "save_every", "log_every", "picture_every"), 1),
         **dict.fromkeys(("workers", "warmup", "seed"), 0),
     }
     for name, least in at_least.items():

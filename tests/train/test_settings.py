@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from compress.finetune import FoldSettings
+from compress.quantization.settings import QuantizeSettings
 from tests.tiny import write_preset
 from train.autoencoder import AutoencoderSettings
 from train.distill import DistillSettings
@@ -170,3 +171,14 @@ def test_a_missing_device_is_one_line() -> None:
     settings = parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--device", "cuda"])
     with pytest.raises(TrainError, match="--device cuda"):
         State(Nothing(), settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--ptq", "--keep-float", "NONE"], ["--keep-float=NONE", "--ptq"], ["--ptq", "true", "--keep_float", "NONE"]],
+)
+def test_options_are_taken_as_people_write_them(words: list[str]) -> None:
+    settings = parse(QuantizeSettings, "compress.quantize", "", [*NEEDED, *words])
+    assert settings.ptq
+    assert settings.keep_float == "NONE"
+    assert not parse(QuantizeSettings, "compress.quantize", "", [*NEEDED, "--ptq", "false"]).ptq

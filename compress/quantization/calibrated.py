@@ -1,0 +1,64 @@
+"""Post-training quantisation: equal channels, measured ranges, and a choice of what stays in float."""
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torch.fx import GraphModule
+
+from compress.quantization.calibration import measure_ranges
+from compress.quantization.equalise import equalise
+from compress.quantization.fake_quantised import FakeQuantised
+from compress.quantization.layers import Layer, check_names, layers
+from compress.quantization.sensitivity import Sensitivity, scan, worth_keeping
+from compress.quantization.settings import AUTO, NONE, QuantizeSettings
+from runtime.atomic import replacing
+
+SENSITIVITY = "sensitivity.json"
+SCANNED_BATCHES = 4
+"""Of the calibration's batches, for the scan: it runs the program once for every layer."""
+
+
+def calibrated(graph: GraphModule, tiles: Sequence[Tensor], settings: QuantizeSettings) -> FakeQuantised:
+    """The float program ``graph`` as INT8 rounds it, by what it does on ``tiles`` [N, 3, h, w] in [0, 1].
+
+    ``graph`` itself is equalised, which changes no picture. What the scan of its layers found, and which stay in float,
+    goes into the run's folder; a run that is resumed reads it there. Raises ``TrainError`` for names that are no layers
+    of the program.
+    """
+    every = layers(graph, tiles[0])
+    named = [] if settings.keep_float in (AUTO, NONE) else settings.keep_float.split(",")
+    check_names(named, [layer.name for layer in every], "--keep_float")
+    equalise(graph, track(tiles, "equalising", console=Console(stderr=True), transient=True))
+    outermost = [layer.name for layer in every if layer.outermost]
+    path = settings.out / SENSITIVITY
+    scanned = _read(path) if path.is_file() else _scanned(graph, every, outermost, tiles)
+    chosen = worth_keeping(scanned, settings.float_macs) if settings.keep_float == AUTO else named
+    keep = [*outermost, *(name for name in chosen if name not in outermost)]
+    _write(path, scanned, keep)
+    return FakeQuantised(graph, keep, measure_ranges(copy.deepcopy(graph), tiles, keep))
+
+
+def _scanned(
+    graph: GraphModule, every: Sequence[Layer], outermost: Sequence[str], tiles: Sequence[Tensor]
+) -> list[Sensitivity]:
+    fake = FakeQuantised(graph, outermost, measure_ranges(copy.deepcopy(graph), tiles, outermost))
+    found = scan(fake, graph, every, tiles[:SCANNED_BATCHES])
+    total = len(every) - len(outermost)
+    return list(track(found, "layers", total, console=Console(stderr=True), transient=True))
+
+
+def _write(path: Path, scanned: Sequence[Sensitivity], keep_float: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = {"keep_float": keep_float, "layers": [asdict(layer) for layer in scanned]}
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> list[Sensitivity]:
+    return [Sensitivity(**layer) for layer in json.loads(path.read_text(encoding="utf-8"))["layers"]]

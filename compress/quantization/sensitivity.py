@@ -1,0 +1,51 @@
+"""What INT8 costs in each convolution and sum alone, and which of them are worth keeping in float."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from compress.quantization.fake_quantised import FakeQuantised
+from compress.quantization.layers import Layer
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What one layer costs."""
+
+    name: str
+    macs: float
+    """Its multiply-accumulates as a share of the program's; 0 for a sum."""
+    error: float
+    """Mean squared difference of the picture, in [0, 1], when nothing but the input and the weights of this convolution
+    or the result of this sum is rounded."""
+
+
+@torch.no_grad()
+def scan(
+    fake: FakeQuantised, graph: GraphModule, layers: Sequence[Layer], tiles: Sequence[Tensor]
+) -> Iterator[Sensitivity]:
+    """Every INT8 layer of ``fake`` alone, beside the float program ``graph``, on tiles [N, 3, h, w] in [0, 1]."""
+    exact = [graph(tile) for tile in tiles]
+    macs = {layer.name: layer.macs for layer in layers}
+    for name, roundings in fake.roundings_of().items():
+        with fake.only(roundings):
+            errors = [(fake(tile) - answer).square().mean() for tile, answer in zip(tiles, exact, strict=True)]
+        yield Sensitivity(name, macs[name], float(torch.stack(errors).mean()))
+
+
+def worth_keeping(scanned: Sequence[Sensitivity], macs: float) -> list[str]:
+    """What to keep in float, so that most quality is kept for the least speed.
+
+    Sums that cost more than layers do on average: a float sum is cheap. Convolutions whose share of all layers' error
+    is above their share of the multiply-accumulates, those first where it is most so, up to ``macs`` of all.
+    """
+    total = sum(layer.error for layer in scanned)
+    kept = [layer for layer in scanned if not layer.macs and layer.error > total / len(scanned)]
+    convolutions = [layer for layer in scanned if layer.macs and layer.error > layer.macs * total]
+    for layer in sorted(convolutions, key=lambda one: one.error / one.macs, reverse=True):
+        if sum(one.macs for one in kept) + layer.macs <= macs:
+            kept.append(layer)
+    return [layer.name for layer in kept]

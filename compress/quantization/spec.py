@@ -1,0 +1,93 @@
+"""The one INT8 format that every device is given.
+
+Weights: int8, symmetric in ±127, a scale per output channel. Activations: int8, symmetric (zero point 0, which TensorRT
+wants), a scale per tensor. Every scale is a number that fp16 holds exactly, since Core ML stores it so: then the scales
+in all artifacts are equal to the bit.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchao.quantization.pt2e import (
+    FakeQuantize,
+    MovingAverageMinMaxObserver,
+    MovingAveragePerChannelMinMaxObserver,
+)
+from torchao.quantization.pt2e.quantizer import QuantizationSpec
+
+ACTIVATION_RANGE = (-128, 127)
+WEIGHT_RANGE = (-127, 127)
+SMALLEST_SCALE = 2.0**-14
+"""fp16's smallest normal number: devices may take smaller ones for zero."""
+_MANTISSA = 2.0**11
+"""A normal fp16 number is m 2^e, m a multiple of 1 / ``_MANTISSA`` in [1/2, 1)."""
+
+
+def round_up_to_half(scale: Tensor) -> Tensor:
+    """The smallest numbers that fp16 holds exactly and that are not below ``scale`` and ``SMALLEST_SCALE``, as float32.
+
+    Up, so that what the range was chosen for still fits into it.
+    """
+    mantissa, exponent = torch.frexp(scale.float().clamp_min(SMALLEST_SCALE))
+    return torch.ldexp(torch.ceil(mantissa * _MANTISSA) / _MANTISSA, exponent)
+
+
+def largest_pair(weights: Tensor) -> Tensor:
+    """The largest |w_1 + w_2| of neighbours with the same sign in each output channel, [outputs].
+
+    CPUs with AVX2 but without VNNI add two products of a uint8 and an int8 in 16 bits and saturate: 255 |w_1 + w_2|
+    must stay below 2^15. Neighbours are those in the order (row, column, input channel) that engines pack kernels in.
+    weights [outputs, inputs, h, w].
+    """
+    packed = weights.permute(0, 2, 3, 1).flatten(1)
+    pairs = F.pad(packed, (0, packed.shape[1] % 2)).unflatten(1, (-1, 2))
+    return torch.maximum(pairs.clamp_min(0).sum(2), (-pairs).clamp_min(0).sum(2)).amax(1)
+
+
+class ActivationObserver(MovingAverageMinMaxObserver):
+    """The extremes of a tensor, as a scale that fp16 holds."""
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Scale and zero point, [1] each."""
+        scale, zero_point = super().calculate_qparams()
+        return round_up_to_half(scale), zero_point
+
+    def set_range(self, largest: float) -> None:
+        """Take this magnitude for the largest that was seen."""
+        self.min_val.fill_(-largest)
+        self.max_val.fill_(largest)
+
+
+class WeightObserver(MovingAveragePerChannelMinMaxObserver):
+    """The extremes of every output channel of the weights as they are now, as scales that fp16 holds.
+
+    The scale is so large that two neighbours together stay within 127 steps (a rounding makes that 128 at most).
+    """
+
+    def forward(self, x_orig: Tensor) -> Tensor:
+        """Remember the extremes; x_orig [outputs, inputs, h, w] is returned as it is."""
+        self._pair = largest_pair(x_orig.detach())
+        seen: Tensor = super().forward(x_orig)
+        return seen
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Scales and zero points, [outputs] each."""
+        scale, zero_point = super().calculate_qparams()
+        return round_up_to_half(torch.maximum(scale, self._pair / WEIGHT_RANGE[1])), zero_point
+
+
+ACTIVATION = QuantizationSpec(
+    dtype=torch.int8,
+    observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=ActivationObserver),
+    quant_min=ACTIVATION_RANGE[0],
+    quant_max=ACTIVATION_RANGE[1],
+    qscheme=torch.per_tensor_symmetric,
+)
+WEIGHT = QuantizationSpec(
+    dtype=torch.int8,
+    observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=WeightObserver.with_args(averaging_constant=1)),
+    quant_min=WEIGHT_RANGE[0],
+    quant_max=WEIGHT_RANGE[1],
+    qscheme=torch.per_channel_symmetric,
+    ch_axis=0,
+)

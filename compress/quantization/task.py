@@ -1,0 +1,51 @@
+"""The INT8 program learns to paint what the float program paints."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from compress.quantization.fake_quantised import FakeQuantised
+from compress.quantization.settings import QuantizeSettings
+from train.losses import frequency_l1, l1
+from train.networks.memory import channels_last
+from train.noise import Noise
+from train.task import Player, Round
+
+
+class QuantizeTask:
+    """The float program is the teacher, the same with rounded numbers the student."""
+
+    name = "quantize"
+
+    def __init__(self, settings: QuantizeSettings, exact: GraphModule, student: FakeQuantised) -> None:
+        self.settings = settings
+        self.exact = exact
+        self.players = {"student": Player(student)}
+
+    def to(self, device: torch.device) -> None:
+        channels_last(self.exact, device)
+
+    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+        settings = self.settings
+        with torch.no_grad():
+            target = self.exact(batch["lq"])
+        sr = self.players["student"].network(batch["lq"])
+        terms = {
+            "distillation": settings.distillation_weight * l1(sr, target),
+            "frequency": settings.frequency_weight * frequency_l1(sr, target),
+            "l1": settings.pixel_weight * l1(sr, batch["hq"]),
+        }
+        yield Round("student", terms)
+
+    def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"float": self.exact(batch["lq"]), "int8": network(batch["lq"]), "hq": batch["hq"]}
+
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        """Nothing: what comes of it is a program, written when the run ends."""
+        return {}
+
+    def description(self) -> dict[str, Any]:
+        return {}
