@@ -1,6 +1,8 @@
 """Networks as exported programs: of free size, of fixed tiles, and what they cost."""
 
+import io
 import warnings
+import zipfile
 from pathlib import Path
 
 import torch
@@ -32,12 +34,30 @@ def export_static(network: nn.Module, tile: int) -> ExportedProgram:
         return torch.export.export(network, (torch.rand(1, 3, tile, tile),))
 
 
+_HISTORY = ("stack_trace", "from_node", "torch_fn")
+"""What PyTorch notes on every node of where it came from: paths of this machine, and numbers that no two runs share."""
+
+
 def save_program(program: ExportedProgram, path: Path) -> None:
     """Write the program; an earlier file is replaced only by a whole one."""
     program.example_inputs = None  # a picture of the largest size, which nobody needs
-    with replacing(path) as draft, warnings.catch_warnings():
+    for node in program.graph.nodes:
+        for note in _HISTORY:
+            node.meta.pop(note, None)
+    stored = io.BytesIO()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(program, draft)
+        torch.export.save(program, stored)
+    with replacing(path) as draft:
+        _pack(stored, draft)
+
+
+def _pack(stored: io.BytesIO, packed: Path) -> None:
+    """The archive with the text in it compressed: of an INT8 program it is a third. Weights stay as they are."""
+    with zipfile.ZipFile(stored) as source, zipfile.ZipFile(packed, "w") as target:
+        for entry in source.infolist():
+            how = zipfile.ZIP_DEFLATED if entry.filename.endswith(".json") else zipfile.ZIP_STORED
+            target.writestr(entry.filename, source.read(entry), how)
 
 
 def count_macs(network: nn.Module, side: int = 64) -> int:
