@@ -28,6 +28,7 @@ from runtime.program import ProgramCard, program_name
 from train.loop import train
 from train.processes import is_first
 from train.restorers import SamplingOptions
+from train.run_folder import open_run
 from train.settings import parse
 from train.sources import training_data
 from train.teacher_samples import file_hash
@@ -88,6 +89,8 @@ def main() -> None:
     graph, card = open_float(settings.program)
     dataset = training_data(settings)
     tiles = calibration_tiles(dataset, settings, settings.calibration)
+    if is_first():
+        open_run(settings)  # a run with other settings keeps its programs
     exact = copy.deepcopy(graph)
     student = calibrated(graph, tiles, settings)
     path = write_programs(student.converted(tiles[0]), _described(card, settings, 0), settings.out)

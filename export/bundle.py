@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ class _Made:
 def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = USUAL) -> Bundle:
     """Export the programs with every exporter that takes them and write the bundle; an earlier one survives a failure.
 
-    The programs lie in one folder and are of one network: ``student.pt2``, ``student.int8.pt2``. Raises ``ExportError``
-    or ``BundleError``.
+    The programs are of one network: ``student.pt2``, and the ``student.int8.pt2`` that was made of it. Raises
+    ``ExportError`` or ``BundleError``.
     """
     check_target(output)
     programs = [open_program(path) for path in paths]
@@ -76,12 +77,19 @@ def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = 
 
 
 def _common_card(programs: Sequence[Program]) -> ProgramCard:
-    if len({program.path.parent.resolve() for program in programs}) > 1:
-        raise ExportError(
-            f"{programs[-1].path}: lies in another folder than {programs[0].path}; a bundle is made of one network, "
-            "whose programs lie beside each other"
-        )
-    return programs[0].card
+    """The card of the folder that all programs lie in; of two folders, that of the INT8 program made of the other's."""
+    folders = {program.path.parent.resolve() for program in programs}
+    if len(folders) == 1:
+        return programs[0].card
+    origins = {sha256(program.path.read_bytes()).hexdigest(): program.path.parent.resolve() for program in programs}
+    for program in programs:
+        quantised = program.card.provenance.get("quantisation", {}).get("program", {}).get("sha256")
+        if {origins.get(quantised), program.path.parent.resolve()} == folders:
+            return program.card
+    raise ExportError(
+        f"{programs[-1].path}: lies in another folder than {programs[0].path}, and neither was quantised from the "
+        "other; a bundle is made of one network"
+    )
 
 
 def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
@@ -105,7 +113,7 @@ def _with_tiles(paths: Sequence[Path]) -> list[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
     parser.add_argument(
-        "programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="student.pt2 and student.int8.pt2 of one folder"
+        "programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="student.pt2, and the student.int8.pt2 made of it"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help=f"the bundle folder to write, NAME{SUFFIX}")
     parser.add_argument(

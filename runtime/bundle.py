@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .atomic import take_place
 from .errors import BundleError
 from .manifest import FORMAT_VERSION, MANIFEST_FILE, Artifact, Manifest
 
@@ -89,7 +90,7 @@ def write_bundle(folder: str | os.PathLike[str], manifest: Manifest, files: Mapp
         text = finished.to_json()
         Manifest.from_json(text, str(folder))
         (temporary / MANIFEST_FILE).write_text(text, encoding="utf-8")
-        _swap(temporary, folder)
+        take_place(temporary, folder)
     except OSError as error:
         raise BundleError(f"{folder}: cannot be written ({error})") from error
     finally:
@@ -107,21 +108,6 @@ def check_target(folder: Path) -> None:
     # Replacing a folder deletes what was in it, so it must be recognisable as a bundle.
     if folder.exists() and not (folder / MANIFEST_FILE).is_file():
         raise BundleError(f"{folder}: exists and is not a bundle folder; choose another name")
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Put `new` where `folder` stands. A full folder cannot be replaced in one step, so the old one is kept aside."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    old = new.with_suffix(".old")
-    folder.rename(old)
-    try:
-        new.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _read(path: Path, name: str, limit: int) -> bytes:

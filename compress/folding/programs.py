@@ -57,7 +57,8 @@ def _pack(stored: io.BytesIO, packed: Path) -> None:
     with zipfile.ZipFile(stored) as source, zipfile.ZipFile(packed, "w") as target:
         for entry in source.infolist():
             how = zipfile.ZIP_DEFLATED if entry.filename.endswith(".json") else zipfile.ZIP_STORED
-            target.writestr(entry.filename, source.read(entry), how)
+            undated = zipfile.ZipInfo(entry.filename)  # equal programs are equal files
+            target.writestr(undated, source.read(entry), how)
 
 
 def count_macs(network: nn.Module, side: int = 64) -> int:

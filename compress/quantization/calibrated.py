@@ -12,12 +12,14 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from compress.quantization.calibration import measure_ranges
+from compress.quantization.edges import equalise_edges
 from compress.quantization.equalise import equalise
 from compress.quantization.fake_quantised import FakeQuantised
 from compress.quantization.layers import Layer, check_names, layers
 from compress.quantization.sensitivity import Sensitivity, scan, worth_keeping
 from compress.quantization.settings import AUTO, NONE, QuantizeSettings
 from runtime.atomic import replacing
+from train.teacher_samples import file_hash
 
 SENSITIVITY = "sensitivity.json"
 SCANNED_BATCHES = 4
@@ -28,19 +30,20 @@ def calibrated(graph: GraphModule, tiles: Sequence[Tensor], settings: QuantizeSe
     """The float program ``graph`` as INT8 rounds it, by what it does on ``tiles`` [N, 3, h, w] in [0, 1].
 
     ``graph`` itself is equalised, which changes no picture. What the scan of its layers found, and which stay in float,
-    goes into the run's folder; a run that is resumed reads it there. Raises ``TrainError`` for names that are no layers
-    of the program.
+    goes into the run's folder; a further run on the same program reads it there. Raises ``TrainError`` for names that
+    are no layers of the program.
     """
     every = layers(graph, tiles[0])
     named = [] if settings.keep_float in (AUTO, NONE) else settings.keep_float.split(",")
     check_names(named, [layer.name for layer in every], "--keep_float")
     equalise(graph, track(tiles, "equalising", console=Console(stderr=True), transient=True))
     outermost = [layer.name for layer in every if layer.outermost]
-    path = settings.out / SENSITIVITY
-    scanned = _read(path) if path.is_file() else _scanned(graph, every, outermost, tiles)
+    path, program = settings.out / SENSITIVITY, file_hash(settings.program)
+    scanned = _read(path, program) or _scanned(graph, every, outermost, tiles)
     chosen = worth_keeping(scanned, settings.float_macs) if settings.keep_float == AUTO else named
     keep = [*outermost, *(name for name in chosen if name not in outermost)]
-    _write(path, scanned, keep)
+    _write(path, program, scanned, keep)
+    equalise_edges(graph, track(tiles, "equalising sums", console=Console(stderr=True), transient=True), keep)
     return FakeQuantised(graph, keep, measure_ranges(copy.deepcopy(graph), tiles, keep))
 
 
@@ -53,12 +56,16 @@ def _scanned(
     return list(track(found, "layers", total, console=Console(stderr=True), transient=True))
 
 
-def _write(path: Path, scanned: Sequence[Sensitivity], keep_float: Sequence[str]) -> None:
+def _write(path: Path, program: str, scanned: Sequence[Sensitivity], keep_float: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {"keep_float": keep_float, "layers": [asdict(layer) for layer in scanned]}
+    found = {"program": program, "keep_float": keep_float, "layers": [asdict(layer) for layer in scanned]}
     with replacing(path) as draft:
         draft.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> list[Sensitivity]:
-    return [Sensitivity(**layer) for layer in json.loads(path.read_text(encoding="utf-8"))["layers"]]
+def _read(path: Path, program: str) -> list[Sensitivity]:
+    """What an earlier scan found; nothing where there is none of the same program."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [Sensitivity(**layer) for layer in found["layers"]] if found.get("program") == program else []

@@ -41,7 +41,7 @@ def calibration_tiles(dataset: Dataset[Sample], settings: TrainingSettings, pict
     if there is not None and there < pictures:
         raise TrainError(
             f"{settings.photos}: {there} pictures, and the ranges are to be measured on {pictures}; "
-            f"give more photos, or --calibration {there}"
+            f"give more photos{f', or --calibration {there}' if there else ''}"
         )
     crops = torch.stack([dataset[i]["lq"] for i in range(CROPS_EACH * pictures)])
     return list(crops.split(TOGETHER))

@@ -77,29 +77,40 @@ def _depthwise(convolution: Node) -> bool:
 def equalise(graph: GraphModule, tiles: Iterable[Tensor]) -> None:
     """Change the weights and biases of a float program in place, by what its channels do on ``tiles`` [N, 3, h, w]."""
     groups = channel_groups(graph)
-    loudness = _Loudness(graph, set(groups))
+    loudness = Loudness(graph, set(groups))
     for tile in tiles:
         loudness.run(tile)
-    factors: dict[Group, Tensor] = {}
+    loudest: dict[Group, Tensor] = {}
     for node, channels in loudness.channels.items():
         group = groups[node].root()
         if group.free and not absorbed(node):
-            relative = (channels / channels.max()).view(group.channels, -1).amax(1)
-            factors[group] = torch.maximum(factors.get(group, torch.zeros(1)), relative)
-    factors = {group: 1 / relative.clamp_min(1 / MOST) for group, relative in factors.items()}
+            relative = relative_to_loudest(channels).view(group.channels, -1).amax(1)
+            loudest[group] = torch.maximum(loudest.get(group, torch.zeros(1)), relative)
+    factors = {group: levelling(relative) for group, relative in loudest.items()}
     for node in filter(is_convolution, groups):
-        data, weight, bias = node.all_input_nodes
+        data, weight, *bias = node.all_input_nodes
         kernel = graph.get_parameter(str(weight.target))
         if data in groups and (factor := factors.get(groups[data].root())) is not None:
             kernel.div_(factor.repeat_interleave(kernel.shape[1] // len(factor))[None, :, None, None])
         if (factor := factors.get(groups[node].root())) is not None:
             each = factor.repeat_interleave(kernel.shape[0] // len(factor))
             kernel.mul_(each[:, None, None, None])
-            graph.get_parameter(str(bias.target)).mul_(each)
+            for one in bias:
+                graph.get_parameter(str(one.target)).mul_(each)
 
 
-class _Loudness(Interpreter):
-    """Runs a graph, and keeps the largest magnitude of every channel of the tensors asked for."""
+def levelling(loudness: Tensor) -> Tensor:
+    """Factors [C] that make channels of these largest magnitudes [C] as loud as the loudest of them."""
+    return 1 / relative_to_loudest(loudness).clamp_min(1 / MOST)
+
+
+def relative_to_loudest(loudness: Tensor) -> Tensor:
+    """Largest magnitudes [C] as shares of the largest of them; zero where all are silent."""
+    return loudness / loudness.max().clamp_min(torch.finfo(loudness.dtype).tiny)
+
+
+class Loudness(Interpreter):
+    """Runs a graph, and keeps the largest magnitude of every channel of the tensors asked for, in ``channels``."""
 
     def __init__(self, graph: GraphModule, nodes: set[Node]) -> None:
         super().__init__(graph)

@@ -12,14 +12,14 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt
 
 from compress.quantization.calibration import Ranges
 from compress.quantization.layers import is_convolution, is_sum, layer_name
+from compress.quantization.learnt_range import LearntRange
 from compress.quantization.quantizer import Int8Quantizer
-from compress.quantization.spec import ActivationObserver
 
 
 class FakeQuantised(nn.Module):
     """lr [N, 3, h, w] in [0, 1] -> sr, every INT8 tensor rounded to its levels; gradients pass through the rounding.
 
-    The activations' scales are fixed by what was measured; those of the weights follow the weights.
+    The activations' scales begin with what was measured; those of the weights follow the weights.
     """
 
     def __init__(self, graph: GraphModule, keep_float: Collection[str], ranges: Ranges) -> None:
@@ -30,10 +30,8 @@ class FakeQuantised(nn.Module):
         self.program = prepare_qat_pt2e(copy.deepcopy(graph), Int8Quantizer(keep_float))
         _share_names(self.program)
         for node, fake in self._roundings():
-            if isinstance(fake.activation_post_process, ActivationObserver):
-                fake.activation_post_process.set_range(ranges[node.all_input_nodes[0].name])
-                fake.scale.copy_(fake.calculate_qparams()[0])
-                fake.disable_observer()
+            if isinstance(fake, LearntRange):
+                fake.set_range(ranges[node.all_input_nodes[0].name])
             else:
                 fake(self.program.get_parameter(str(node.all_input_nodes[0].target)))  # gives its scales their shape
         for parameter in self.program.parameters():
@@ -65,9 +63,11 @@ class FakeQuantised(nn.Module):
         everyone = {fake for _, fake in self._roundings()}
         for fake in everyone:
             fake.enable_fake_quant(fake in roundings)
-        yield
-        for fake in everyone:
-            fake.enable_fake_quant()
+        try:
+            yield
+        finally:
+            for fake in everyone:
+                fake.enable_fake_quant()
 
     @torch.no_grad()
     def converted(self, tile: Tensor) -> GraphModule:

@@ -48,14 +48,15 @@ class Int8Quantizer(Quantizer):
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark every int8 node of the graph with how its inputs and its output are quantised."""
         for node in model.graph.nodes:
-            if self._is_int8(node):
+            if self.is_int8(node):
                 node.meta[KEY] = _annotation(node)  # in order: it asks for those of the inputs
         return model
 
     def validate(self, model: GraphModule) -> None:
         """Nothing can be wrong with what ``annotate`` did."""
 
-    def _is_int8(self, node: Node) -> bool:
+    def is_int8(self, node: Node) -> bool:
+        """Whether a node of the graph computes in int8."""
         if not self._can_be_int8(node):
             return False
         if is_convolution(node):

@@ -30,7 +30,7 @@ class QuantizeSettings(TrainingSettings):
     """Weight of L1 between the INT8 pictures and the float program's."""
     frequency_weight: float = 0.5
     """Weight of the frequency loss between the same two."""
-    pixel_weight: float = 0.05
+    pixel_weight: float = 0.01
     """Weight of L1 between the INT8 pictures and HQ."""
     pairs: Path | None = None
     """Folder with LR and HR inside: measure the result on them, as rows of --report. A finished run is measured by

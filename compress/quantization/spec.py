@@ -10,26 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchao.quantization.pt2e import (
     FakeQuantize,
-    MovingAverageMinMaxObserver,
     MovingAveragePerChannelMinMaxObserver,
 )
 from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
+from compress.quantization.half import round_up_to_half
+from compress.quantization.learnt_range import LearntRange
+
 ACTIVATION_RANGE = (-128, 127)
 WEIGHT_RANGE = (-127, 127)
-SMALLEST_SCALE = 2.0**-14
-"""fp16's smallest normal number: devices may take smaller ones for zero."""
-_MANTISSA = 2.0**11
-"""A normal fp16 number is m 2^e, m a multiple of 1 / ``_MANTISSA`` in [1/2, 1)."""
-
-
-def round_up_to_half(scale: Tensor) -> Tensor:
-    """The smallest numbers that fp16 holds exactly and that are not below ``scale`` and ``SMALLEST_SCALE``, as float32.
-
-    Up, so that what the range was chosen for still fits into it.
-    """
-    mantissa, exponent = torch.frexp(scale.float().clamp_min(SMALLEST_SCALE))
-    return torch.ldexp(torch.ceil(mantissa * _MANTISSA) / _MANTISSA, exponent)
 
 
 def largest_pair(weights: Tensor) -> Tensor:
@@ -42,20 +31,6 @@ def largest_pair(weights: Tensor) -> Tensor:
     packed = weights.permute(0, 2, 3, 1).flatten(1)
     pairs = F.pad(packed, (0, packed.shape[1] % 2)).unflatten(1, (-1, 2))
     return torch.maximum(pairs.clamp_min(0).sum(2), (-pairs).clamp_min(0).sum(2)).amax(1)
-
-
-class ActivationObserver(MovingAverageMinMaxObserver):
-    """The extremes of a tensor, as a scale that fp16 holds."""
-
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """Scale and zero point, [1] each."""
-        scale, zero_point = super().calculate_qparams()
-        return round_up_to_half(scale), zero_point
-
-    def set_range(self, largest: float) -> None:
-        """Take this magnitude for the largest that was seen."""
-        self.min_val.fill_(-largest)
-        self.max_val.fill_(largest)
 
 
 class WeightObserver(MovingAveragePerChannelMinMaxObserver):
@@ -78,7 +53,7 @@ class WeightObserver(MovingAveragePerChannelMinMaxObserver):
 
 ACTIVATION = QuantizationSpec(
     dtype=torch.int8,
-    observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=ActivationObserver),
+    observer_or_fake_quant_ctr=LearntRange,
     quant_min=ACTIVATION_RANGE[0],
     quant_max=ACTIVATION_RANGE[1],
     qscheme=torch.per_tensor_symmetric,

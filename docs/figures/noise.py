@@ -1,8 +1,8 @@
 """Compares deployment without noise with a fixed periodic field: `python docs/figures/noise.py PHOTOS OUT VAL [STEPS]`.
 
 PHOTOS is what training takes, VAL holds HR and LR. Two finetunings of equal length start from train/weights/mobile and
-differ only in the noise of z_T; OUT/zero and OUT/field hold the runs. Writes noise.json beside this file, and the table
-of docs/folding.md between its two marks.
+differ only in the noise of z_T; OUT/zero and OUT/field hold the runs. Writes noise.json beside this file, which
+`render.py` makes a table of.
 """
 
 import json
@@ -30,11 +30,10 @@ from train.sources import training_data
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WEIGHTS = ROOT / "train/weights/mobile"
-PAGE, JSON = ROOT / "docs/folding.md", HERE / "noise.json"
-BEGIN, END = "<!-- noise -->", "<!-- end of noise -->"
+JSON = HERE / "noise.json"
 PERIOD = 16
 """Of the field, in LR pixels: a multiple of the student's stride that divides every crop and tile."""
-COLUMNS = {"psnr_y": "{:.3f}", "ssim_y": "{:.4f}", "naturalness": "{:.2f}", "hf_ratio": "{:.3f}", "delta_e": "{:.2f}"}
+COLUMNS = ("psnr_y", "ssim_y", "naturalness", "hf_ratio", "delta_e")
 
 
 class FieldStudent(LRStudent):
@@ -97,21 +96,6 @@ def difference(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     }
 
 
-def table(arms: dict[str, dict[str, Any]], differences: dict[str, dict[str, float]]) -> str:
-    """Markdown: a row per arm, and the difference on the same picture."""
-    lines = ["| noise of z_T | PSNR-Y | SSIM-Y | naturalness | fine detail | ΔE |", "|---|---|---|---|---|---|"]
-    names = {"zero": "none (ε = 0)", "field": f"a fixed field of period {PERIOD}"}
-    for arm, figures in arms.items():
-        cells = [form.format(figures["mean"][column]) for column, form in COLUMNS.items()]
-        lines.append(f"| {names[arm]} | {' | '.join(cells)} |")
-    cells = [
-        " ± ".join(form.format(differences[column][key]) for key in ("mean", "standard_error"))
-        for column, form in COLUMNS.items()
-    ]
-    lines.append(f"| difference ± standard error | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     photos, out, val = map(Path, sys.argv[1:4])
     steps = int(sys.argv[4]) if len(sys.argv) > 4 else 2000
@@ -121,9 +105,6 @@ def main() -> None:
     kept = {arm: {key: value for key, value in figures.items() if key != "pictures"} for arm, figures in arms.items()}
     found = {"date": datetime.now(UTC).date().isoformat(), "period": PERIOD, "arms": kept, "difference": differences}
     JSON.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(arms, differences)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

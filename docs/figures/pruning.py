@@ -1,7 +1,7 @@
 """Measures the curve of pruning and shows it: `python docs/figures/pruning.py runs/prune VAL`.
 
-Every folder in runs/prune is a run of `compress.prune`; VAL holds HR and LR. Writes pruning.json beside this file, the
-table of docs/compression.md between its two marks, and docs/pictures/pruning.jpg.
+Every folder in runs/prune is a run of `compress.prune`; VAL holds HR and LR. Writes pruning.json beside this file,
+which `render.py` makes a table of, and docs/pictures/pruning.jpg.
 """
 
 import json
@@ -27,8 +27,7 @@ from train.restorers import Picture, Restorer
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WEIGHTS, PHOTOS = ROOT / "train/weights/mobile", ROOT / "tests/photos"
-PAGE, JSON, PICTURE = ROOT / "docs/compression.md", HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
-BEGIN, END = "<!-- pruning -->", "<!-- end of pruning -->"
+JSON, PICTURE = HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
 SETTINGS = ("steps", "batch", "lr", "seed", "multiple", "measured_batches")
 
 
@@ -63,25 +62,6 @@ def curve(runs: Mapping[float, Path], pairs: list[Pair]) -> list[dict[str, Any]]
     return points
 
 
-def table(points: list[dict[str, Any]]) -> str:
-    """Markdown: a row per point."""
-    lines = [
-        "| `--macs` | kMACs per LR pixel | parameters | PSNR-Y | change | SSIM-Y "
-        "| naturalness | PSNR to the full decoder, mean / worst |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in points:
-        scores, against = row["scores"], row["psnr_to_full"]
-        near = f"{against['mean']:.1f} / {against['worst']:.1f} dB" if against else "–"
-        change = f"{scores['psnr_y'] - points[0]['scores']['psnr_y']:+.3f} dB" if against else "–"
-        lines.append(
-            f"| {row['macs']:g} | {row['macs_per_latent_position'] / 1e3:.1f} "
-            f"| {row['parameters'] / 1e3:.1f} k | {scores['psnr_y']:.3f} | {change} | {scores['ssim_y']:.4f} "
-            f"| {scores['naturalness']:.2f} | {near} |"
-        )
-    return "\n".join(lines)
-
-
 def main() -> None:
     folder, pairs = Path(sys.argv[1]), find_pairs(Path(sys.argv[2]))
     found = [run for run in folder.iterdir() if (run / "autoencoder.safetensors").exists()]
@@ -90,8 +70,6 @@ def main() -> None:
     points = curve(runs, pairs)
     made = {"date": datetime.now(UTC).date().isoformat(), "pictures": len(pairs), "points": points}
     JSON.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(points)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     shown = {"1.0 (full)": WEIGHTS} | {f"{share:g}": run for share, run in runs.items()}
     models = {name: deployed(run / "autoencoder.safetensors")[1] for name, run in shown.items()}
     picture_sheet(find_pairs(PHOTOS), models).save(PICTURE, quality=88)

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from export.errors import ExportError
 from export.speed import advise
 from runtime.errors import BundleError
 from runtime.manifest import Manifest
-from tests.export.programs import TILE, needs_executorch, needs_int8
+from tests.export.programs import CARD, TILE, needs_executorch, needs_int8
 from tests.export.test_onnx import run
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -43,6 +44,18 @@ def test_both_precisions(programs: Path, tmp_path: Path) -> None:
     assert not np.array_equal(answers["fp32"], answers["int8"])
     with pytest.raises(BundleError, match="nothing for auto/fp16; it offers onnx/fp32, onnx/int8"):
         runtime.load(tmp_path / "tiny.tadsr", precision="fp16")
+
+
+@needs_int8
+def test_float_and_int8_may_lie_in_the_folders_of_their_stages(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "quantize").mkdir()
+    shutil.copy(programs / "student.int8.pt2", tmp_path / "quantize/student.int8.pt2")
+    made_of = sha256((programs / "student.pt2").read_bytes()).hexdigest()
+    replace(CARD, provenance={"quantisation": {"program": {"sha256": made_of}}}).write(tmp_path / "quantize")
+    paths = [programs / "student.pt2", tmp_path / "quantize/student.int8.pt2"]
+    manifest = bundle(paths, tmp_path / "tiny.tadsr").manifest
+    assert [artifact.precision for artifact in manifest.artifacts] == ["fp32", "int8"]
+    assert manifest.provenance["quantisation"]["program"]["sha256"] == made_of
 
 
 @pytest.mark.slow

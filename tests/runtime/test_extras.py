@@ -18,13 +18,23 @@ def test_a_missing_package_names_its_extra() -> None:
         require("train", "numpy", "no_such_thing")
 
 
-@pytest.mark.parametrize("module", ["train.teacher", "train.evaluate", "compress.fold", "export.onnx", "export.bundle"])
-def test_commands_without_their_extra_end_in_one_line(module: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("train.teacher", "torch"),
+        ("train.evaluate", "torch"),
+        ("compress.fold", "torch"),
+        ("compress.quantize", "torchao"),
+        ("export.onnx", "torch"),
+        ("export.bundle", "torch"),
+    ],
+)
+def test_commands_without_their_extra_end_in_one_line(module: str, package: str, tmp_path: Path) -> None:
     site = tmp_path / "sitecustomize.py"
     site.write_text(
         "import importlib.util\n"
         "find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == '" + package + "' else find(name, *a)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", module],
@@ -35,5 +45,5 @@ def test_commands_without_their_extra_end_in_one_line(module: str, tmp_path: Pat
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: torch is not installed; get it with: pip install")
+    assert done.stderr.startswith(f"error: {package} is not installed; get it with: pip install")
     assert done.stderr.count("\n") == 1

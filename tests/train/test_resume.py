@@ -8,9 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from tests.tiny import write_networks, write_photos, write_preset
+from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
+from train.checkpoints import describe, save_network
+from train.networks.lr_encoder import LREncoder
+from train.programs import open_program
 
 STEPS = 60
 ROOT = Path(__file__).parents[2]
@@ -22,6 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_preset(folder / "tiny.yaml")
     write_photos(folder / "photos")
     write_networks(folder)
+    torch.manual_seed(1)
+    lr_encoder = LREncoder(LR_ENCODER, 3)
+    save_network(folder / "lr_encoder.safetensors", lr_encoder.state_dict(), describe(lr_encoder))
     return folder
 
 
@@ -30,14 +37,26 @@ INPUTS = {
     "train.teacher": ("autoencoder",),
     "train.distill": ("autoencoder", "teacher"),
     "compress.fold": ("autoencoder", "student"),
+    "compress.prune": ("autoencoder", "student", "lr_encoder"),
+    "compress.quantize": (),
 }
 """The networks that each stage reads."""
+OPTIONS = {
+    "compress.prune": {"measured_batches": 2, "multiple": 1},
+    "compress.quantize": {"precision": "32-true", "calibration": 4},
+}
+"""What else a stage must be told for a run this small."""
+PACKAGES = {"compress.prune": ("torch_pruning",), "compress.quantize": ("torchao", "nncf")}
+"""What a stage needs beside the trainers' packages."""
 
 
 def command(folder: Path, stage: str, out: Path) -> list[str]:
     settings: dict[str, object] = {"preset": folder / "tiny.yaml", "photos": folder / "photos", "out": out}
     settings |= {name: folder / f"{name}.safetensors" for name in INPUTS[stage]}
     settings |= {"steps": STEPS, "batch": 4, "save_every": 5, "log_every": 1, "picture_every": 10, "workers": 1}
+    settings |= OPTIONS.get(stage, {})
+    if stage == "compress.quantize":
+        settings["program"] = folder / "folded" / "student.pt2"
     return [
         sys.executable,
         "-m",
@@ -46,9 +65,21 @@ def command(folder: Path, stage: str, out: Path) -> list[str]:
     ]
 
 
+def fold(folder: Path) -> None:
+    """Write the program that is quantised, with random weights."""
+    networks = [f"--{name}={folder / name}.safetensors" for name in ("autoencoder", "student", "lr_encoder")]
+    settings = [f"--preset={folder / 'tiny.yaml'}", f"--photos={folder / 'photos'}", f"--out={folder / 'folded'}"]
+    argv = [sys.executable, "-m", "compress.fold", *settings, *networks, "--steps=0"]
+    subprocess.run(argv, cwd=ROOT, check=True, capture_output=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", INPUTS)
 def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path) -> None:
+    for package in PACKAGES.get(stage, ()):
+        pytest.importorskip(package, reason=f"{stage} needs it: pip install 'tadsr[compress]'")
+    if stage == "compress.quantize":
+        fold(folder)
     whole, killed = folder / f"whole-{stage}", folder / f"killed-{stage}"
     subprocess.run(command(folder, stage, whole), cwd=ROOT, check=True, capture_output=True)
 
@@ -68,6 +99,10 @@ def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path
         ours, theirs = load_file(killed / file.name), load_file(file)
         assert ours.keys() == theirs.keys()
         assert all(ours[key].equal(theirs[key]) for key in theirs), file.name
+    for file in whole.glob("*.pt2"):
+        programs = [open_program(out / file.name)[0].state_dict for out in (killed, whole)]
+        assert programs[0].keys() == programs[1].keys()
+        assert all(programs[0][key].equal(programs[1][key]) for key in programs[1]), file.name
 
 
 @pytest.mark.slow

@@ -1,0 +1,53 @@
+"""Equal ranges for the channels of a float sum on its way into an int8 convolution.
+
+A sum shares its channels with everything that is added along its chain of blocks, so ``equalise`` can only give all of
+them the same factors. A float one is rounded just for the convolution that reads it: there it gets factors of its own,
+by one multiplication, and the weights are divided by them. (SmoothQuant's scaling, Xiao et al., ICML 2023.)
+"""
+
+from collections.abc import Collection, Iterable
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+
+from compress.quantization.equalise import Loudness, levelling
+from compress.quantization.layers import is_convolution, is_sum
+from compress.quantization.quantizer import Int8Quantizer
+
+
+@torch.no_grad()
+def equalise_edges(graph: GraphModule, tiles: Iterable[Tensor], keep_float: Collection[str]) -> None:
+    """Add the multiplications to a float program in place, by what its channels do on ``tiles`` [N, 3, h, w]."""
+    readers = _readers(graph, Int8Quantizer(keep_float))
+    loudness = Loudness(graph, set(readers))
+    for tile in tiles:
+        loudness.run(tile)
+    for source, convolutions in readers.items():
+        factor = levelling(loudness.channels[source])
+        scaled = _multiplied(graph, source, factor)
+        for convolution in convolutions:
+            convolution.replace_input_with(source, scaled)
+            graph.get_parameter(str(convolution.all_input_nodes[1].target)).div_(factor[None, :, None, None])
+    graph.recompile()
+
+
+def _readers(graph: GraphModule, quantizer: Int8Quantizer) -> dict[Node, list[Node]]:
+    """The int8 convolutions that read a float sum, by the sum."""
+    readers: dict[Node, list[Node]] = {}
+    for node in filter(is_convolution, graph.graph.nodes):
+        source = node.all_input_nodes[0]
+        if quantizer.is_int8(node) and is_sum(source) and not quantizer.is_int8(source):
+            readers.setdefault(source, []).append(node)
+    return readers
+
+
+def _multiplied(graph: GraphModule, source: Node, factor: Tensor) -> Node:
+    name = f"{source.name}_factor"
+    graph.register_buffer(name, factor[None, :, None, None].clone())
+    with graph.graph.inserting_after(source):
+        constant = graph.graph.get_attr(name)
+    with graph.graph.inserting_after(constant):
+        scaled = graph.graph.call_function(torch.ops.aten.mul.Tensor, (source, constant))
+    scaled.meta = {**source.meta}
+    return scaled

@@ -1,0 +1,165 @@
+"""The figures of the JSON files in this folder as Markdown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compress.rows import FIGURES
+from train.ablation_page import table as scores_table
+
+WEIGHTS = "train/weights/mobile"
+MODELS = {
+    "bicubic": "bicubic",
+    f"{WEIGHTS}/teacher.safetensors": "teacher, 15 steps",
+    f"{WEIGHTS}/student.safetensors": "student, 1 step",
+    "runtime/models/mobile.tadsr": "**shipped bundle**",
+    f"{WEIGHTS}/autoencoder.safetensors": "autoencoder on the originals",
+    "HR": "the originals",
+}
+COLUMNS = {
+    "psnr_y": ("PSNR-Y", "{:.2f}"),
+    "ssim_y": ("SSIM-Y", "{:.3f}"),
+    "delta_e": ("ΔE", "{:.2f}"),
+    "hf_ratio": ("fine detail", "{:.2f}"),
+    "naturalness": ("naturalness", "{:.2f}"),
+    "cast": ("colour shift", "{:.2f}"),
+}
+
+
+def quality(figures: dict[str, Any]) -> str:
+    """A row per model, a column per measure; means over the pictures."""
+    lines = ["| | " + " | ".join(title for title, _ in COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for model, label in MODELS.items():
+        mean = figures[model]["mean"]
+        cells = ["–" if mean[name] is None else form.format(mean[name]) for name, (_, form) in COLUMNS.items()]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def speed(figures: dict[str, Any]) -> str:
+    """The network beside networks of the peers' shapes, and whole pictures."""
+    lines = ["| 128×128 to 512×512 | parameters | GMACs | median | ratio |", "|---|---|---|---|---|"]
+    for row in figures["peers"]:
+        sizes = f"{row['parameters'] / 1e6:.2f} M | {row['gmacs']:.1f}"
+        lines.append(f"| {row['network']} | {sizes} | {row['median_ms']:.0f} ms | {row['ratio_to_ours']:.1f} |")
+    lines += ["", "| whole pictures | cold start | warm | peak memory |", "|---|---|---|---|"]
+    for row in figures["upscale"]:
+        times = f"{row['cold_ms']:.0f} ms | {row['warm_median_ms']:.0f} ms | {row['peak_memory_mib']:.0f} MiB"
+        lines.append(f"| {row['side']}×{row['side']} | {times} |")
+    return "\n".join(lines)
+
+
+def training_speeds(reports: Sequence[dict[str, Any]]) -> str:
+    """A part for each machine and preset."""
+    return "\n\n".join(map(_training_speed, reports))
+
+
+def _training_speed(report: dict[str, Any]) -> str:
+    machine, rates = report["machine"], report["matrix_gflops_per_s"]
+    where = machine["gpu"] or f"{machine['cpu']}, {report['threads']} of {machine['cpus']} CPUs"
+    command = " ".join(f"--{name} {report[name]}" for name in ("preset", "batch", "precision", "threads"))
+    step = max(row["images_per_s"] for row in report["rows"] if row["name"].startswith("distillation"))
+    lines = [f"### {report['preset']}, {where}", "", "| | layout | images/s | median | GFLOP | share | peak memory |"]
+    lines += ["|---" * 7 + "|"]
+    for row in report["rows"]:
+        times = f"{row['images_per_s']:.1f} | {row['median_ms']:.0f} ms | {row['gflop']:,.1f}"
+        memory = "–" if row["peak_memory_mib"] is None else f"{row['peak_memory_mib']:.0f} MiB"
+        lines.append(f"| {row['name']} | {row['layout']} | {times} | {row['share']:.0%} | {memory} |")
+    return (
+        "\n".join(lines)
+        + f"""
+
+Crops of {report["crop"]}×{report["crop"]}, batch {report["batch"]}, {report["precision"]}. Share: of
+{max(rates.values()):.0f} GFLOP/s, the {max(rates, key=lambda name: rates[name])} in the same rounds. One loading worker
+makes {report["loading_images_per_s"]:.0f} images/s; the fastest step takes {step:.1f}. Load before measuring:
+{machine["load"]}. PyTorch {report["versions"]["torch"]}.
+
+By `python -m train.bench {command} --json`."""
+    )
+
+
+def quality_and_speed(quality_figures: dict[str, Any], speed_figures: dict[str, Any]) -> str:
+    """The figures of README.md."""
+    machine, threads = speed_figures["machine"], speed_figures["threads"]
+    return f"""### Quality
+
+32 validation pairs, 512×512, degraded as real photos are (blur, resizing, noise, JPEG); lower is better for ΔE,
+naturalness and colour shift. Fine detail is the share of the originals' high-frequency energy; noise has some too.
+
+{quality(quality_figures)}
+
+By `python -m train.evaluate VAL` with the weights of [train/weights/mobile](train/weights/mobile) and the bundle,
+`--json` into [docs/figures/quality.json](docs/figures/quality.json).
+
+### Speed
+
+{speed(speed_figures)}
+
+ONNX Runtime, fp32, {threads} threads of {machine["cpu"].strip()}; the peers have the shapes of Real-ESRGAN x4plus
+(RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By `tadsr bench --peers --threads {threads} --json` into
+[docs/figures/speed.json](docs/figures/speed.json)."""
+
+
+def ablation(figures: dict[str, Any]) -> str:
+    """A row per arm."""
+    return scores_table(figures["scores"])
+
+
+def pruning(figures: dict[str, Any]) -> str:
+    """A row per point of the curve, the full decoder first."""
+    points = figures["points"]
+    lines = [
+        "| `--macs` | kMACs per LR pixel | parameters | PSNR-Y | change | SSIM-Y "
+        "| naturalness | PSNR to the full decoder, mean / worst |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in points:
+        scores, against = row["scores"], row["psnr_to_full"]
+        near = f"{against['mean']:.1f} / {against['worst']:.1f} dB" if against else "–"
+        change = f"{scores['psnr_y'] - points[0]['scores']['psnr_y']:+.3f} dB" if against else "–"
+        lines.append(
+            f"| {row['macs']:g} | {row['macs_per_latent_position'] / 1e3:.1f} "
+            f"| {row['parameters'] / 1e3:.1f} k | {scores['psnr_y']:.3f} | {change} | {scores['ssim_y']:.4f} "
+            f"| {scores['naturalness']:.2f} | {near} |"
+        )
+    return "\n".join(lines)
+
+
+def noise(figures: dict[str, Any]) -> str:
+    """A row per arm, and the difference on the same picture."""
+    forms = {"psnr_y": "{:.3f}", "ssim_y": "{:.4f}", "naturalness": "{:.2f}", "hf_ratio": "{:.3f}", "delta_e": "{:.2f}"}
+    lines = ["| noise of z_T | PSNR-Y | SSIM-Y | naturalness | fine detail | ΔE |", "|---|---|---|---|---|---|"]
+    names = {"zero": "none (ε = 0)", "field": f"a fixed field of period {figures['period']}"}
+    for arm, measured in figures["arms"].items():
+        cells = [form.format(measured["mean"][column]) for column, form in forms.items()]
+        lines.append(f"| {names[arm]} | {' | '.join(cells)} |")
+    cells = [
+        " ± ".join(form.format(figures["difference"][column][key]) for key in ("mean", "standard_error"))
+        for column, form in forms.items()
+    ]
+    lines.append(f"| difference ± standard error | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+STAGES = {
+    "full-decoder": "one-step student, full decoder",
+    "pruned": "`compress.prune`: the same, decoder pruned",
+    "unfolded": "the pruned one with the full encoder",
+    "folded": "`compress.fold`: one graph, LR encoder",
+    "ptq": "`compress.quantize --ptq`: INT8, calibrated",
+    "qat": "`compress.quantize`: INT8, finetuned",
+}
+STAGE_COLUMNS = ("psnr_y", "ssim_y", "naturalness", "psnr_previous", "psnr_previous_worst", "delta_e_previous")
+
+
+def compression(report: dict[str, Any]) -> str:
+    """A row per stage of the report of `compress.report --json`."""
+    rows = {row["stage"]: row for row in report["rows"]}
+    titles = [FIGURES[name].title for name in STAGE_COLUMNS]
+    lines = [f"| stage | compared with | {' | '.join(titles)} | kMACs/pixel | MB |", "|---" * (len(titles) + 4) + "|"]
+    for stage, label in STAGES.items():
+        figures = rows[stage]["figures"]
+        cells = [FIGURES[name].form.format(figures[name]) if name in figures else "–" for name in STAGE_COLUMNS]
+        size = f"{figures['size'] / 1e6:.2f}" if "size" in figures else "–"
+        cells += [f"{figures['macs_per_pixel'] / 1e3:.0f}", size]
+        lines.append(f"| {label} | {rows[stage]['against'] or '–'} | {' | '.join(cells)} |")
+    return "\n".join(lines)

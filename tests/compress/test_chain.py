@@ -1,0 +1,79 @@
+"""The whole of compression in order, from the committed weights to a report: a short form of what makes a bundle."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compress.rows import read_report
+
+ROOT = Path(__file__).parents[2]
+WEIGHTS = ROOT / "train/weights/mobile"
+PHOTOS = ROOT / "tests/photos"
+BUDGETS = """
+folded: {against: unfolded, psnr_previous: {min: 38}}
+pruned: {against: full-decoder, psnr_previous: {min: 25}, decoder_macs_ratio: {max: 0.7}}
+qat: {against: folded, psnr_previous: {min: 33}, size_ratio: {max: 0.4}}
+onnx-int8: {against: qat, psnr_previous: {min: 40}}
+"""
+"""What a handful of steps on four photos must keep to; those of the shipped model are in tests/accuracy."""
+
+
+def commands(folder: Path) -> list[list[str]]:
+    """In order, each as the words behind ``python -m``."""
+    networks = {name: WEIGHTS / f"{name}.safetensors" for name in ("autoencoder", "deployed_student", "lr_encoder")}
+    short = ["--preset=mobile", f"--photos={PHOTOS / 'HR'}", "--data.crop=64", "--batch=2", "--workers=0"]
+    inputs = [f"--student={networks['deployed_student']}", f"--lr_encoder={networks['lr_encoder']}"]
+    row = [f"--pairs={PHOTOS}", f"--report={folder / 'report'}"]
+    full, pruned = networks["autoencoder"], folder / "pruned/autoencoder.safetensors"
+    int8, bundle = folder / "int8/student.int8.pt2", folder / "mobile.tadsr"
+
+    def fold(out: str, autoencoder: Path) -> list[str]:
+        steps = ["--steps=0", f"--out={folder / out}", f"--autoencoder={autoencoder}"]
+        return ["compress.fold", *short, *inputs, *row, *steps]
+
+    return [
+        fold("whole", full),
+        [
+            *("compress.prune", *short, *inputs, *row, "--steps=2", "--warmup=1", "--measured_batches=4"),
+            *(f"--out={folder / 'pruned'}", f"--autoencoder={full}"),
+        ],
+        fold("folded", pruned),
+        [
+            *("compress.quantize", *short, *row, "--steps=4", "--warmup=1", "--calibration=4"),
+            *(f"--out={folder / 'int8'}", f"--program={folder / 'folded/student.pt2'}"),
+        ],
+        ["export.onnx", str(int8), "-o", str(folder / "student.onnx")],
+        ["export.bundle", str(int8), "-o", str(bundle)],
+        ["compress.measure", "onnx-int8", str(bundle), "--precision=int8", "--against=qat", *row],
+        [
+            *("compress.report", str(folder / "report"), "--html", str(folder / "report.html")),
+            *("--budgets", str(folder / "budgets.yaml")),
+        ],
+    ]
+
+
+@pytest.mark.slow
+def test_committed_weights_are_compressed_exported_and_reported(tmp_path: Path) -> None:
+    for package in ("torchao", "nncf", "torch_pruning", "onnx"):
+        pytest.importorskip(package, reason="needs all of compression: pip install 'tadsr[compress,onnx]'")
+    (tmp_path / "budgets.yaml").write_text(BUDGETS)
+    for command in commands(tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, env=one_thread(), check=False
+        )
+        assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
+
+    rows = {row.stage: row for row in read_report(tmp_path / "report").rows}
+    assert rows.keys() == {"full-decoder", "pruned", "unfolded", "folded", "ptq", "qat", "onnx-int8"}
+    assert rows["folded"].figures["parameters"] < rows["full-decoder"].figures["parameters"]
+    assert rows["qat"].figures["size"] < 0.4 * rows["folded"].figures["size"]
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(stage in html for stage in rows)
+    assert (tmp_path / "student.onnx").is_file()
+
+
+def one_thread() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1"}

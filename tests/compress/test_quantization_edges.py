@@ -1,0 +1,93 @@
+"""Float sums have channels as loud as each other on the way into int8, and the same is computed."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Interpreter, Node
+
+pytest.importorskip("torchao", reason="what is int8 is told to torchao; pip install 'tadsr[compress]'")
+
+from compress.quantization.edges import equalise_edges
+from compress.quantization.equalise import MOST
+from compress.quantization.layers import is_convolution, is_sum, layer_name
+from compress.quantization.source import open_float
+
+OUTERMOST = ["lr_encoder.layers.0", "student.conv_in", "decoder.5.0"]
+SUM = "decoder.1.sum"
+"""One that int8 convolutions read: ``decoder.2.0``."""
+MUL = torch.ops.aten.mul.Tensor
+
+
+@pytest.fixture
+def graph(folded: Path) -> GraphModule:
+    """A program one of whose sums has channels of very different loudness."""
+    graph, _ = open_float(folded / "student.pt2")
+    louder = torch.tensor([1.0, 2, 4, 8, 1, 2, 4, 8])
+    with torch.no_grad():
+        for layer in ("decoder.0", "decoder.1.conv2"):
+            graph.get_parameter(f"{layer}.weight").mul_(louder[:, None, None, None])
+            graph.get_parameter(f"{layer}.bias").mul_(louder)
+    return graph
+
+
+def factors(graph: GraphModule) -> list[Node]:
+    """The multiplications by constants of the graph."""
+    return [node for node in graph.graph.find_nodes(op="call_function", target=MUL) if len(node.all_input_nodes) == 2]
+
+
+def loudness(graph: GraphModule, node: Node, tiles: list[Tensor]) -> Tensor:
+    """The largest magnitude of every channel of one tensor."""
+    seen: list[Tensor] = []
+
+    class Watch(Interpreter):
+        def run_node(self, n: Node) -> object:
+            result = super().run_node(n)
+            if n is node:
+                assert isinstance(result, Tensor)
+                seen.append(result.abs().amax((0, 2, 3)))
+            return result
+
+    for tile in tiles:
+        Watch(graph).run(tile)
+    return torch.stack(seen).amax(0)
+
+
+@torch.no_grad()
+def test_the_same_is_computed_and_the_convolution_reads_equal_channels(graph: GraphModule, tiles: list[Tensor]) -> None:
+    answers = [graph(tile) for tile in tiles]
+    equalise_edges(graph, tiles, [*OUTERMOST, SUM])
+    for tile, answer in zip(tiles, answers, strict=True):
+        torch.testing.assert_close(graph(tile), answer, atol=1e-4, rtol=0)
+    (factor,) = factors(graph)
+    assert layer_name(factor.all_input_nodes[0]) == SUM
+    assert [layer_name(reader) for reader in factor.users] == ["decoder.2.0"]
+    before, after = (loudness(graph, node, tiles) for node in (factor.all_input_nodes[0], factor))
+    assert before.max() > 2 * before.min()
+    assert before.max() < MOST * before.min()
+    torch.testing.assert_close(after, before.max().expand_as(after), rtol=1e-3, atol=0)
+
+
+@torch.no_grad()
+def test_sums_that_are_int8_or_that_no_int8_convolution_reads_stay_as_they_are(
+    graph: GraphModule, tiles: list[Tensor]
+) -> None:
+    before = copy.deepcopy(graph)
+    equalise_edges(graph, tiles, OUTERMOST)
+    assert factors(graph) == []
+    everything = [layer_name(node) for node in graph.graph.nodes if is_convolution(node) or is_sum(node)]
+    equalise_edges(graph, tiles, everything)
+    assert factors(graph) == []
+    assert all(ours.equal(theirs) for ours, theirs in zip(graph.parameters(), before.parameters(), strict=True))
+
+
+@torch.no_grad()
+def test_a_silent_sum_harms_nobody(graph: GraphModule, tiles: list[Tensor]) -> None:
+    for layer in ("decoder.0", "decoder.1.conv2"):
+        graph.get_parameter(f"{layer}.weight").zero_()
+        graph.get_parameter(f"{layer}.bias").zero_()
+    answer = graph(tiles[0])
+    equalise_edges(graph, tiles, [*OUTERMOST, SUM])
+    torch.testing.assert_close(graph(tiles[0]), answer, atol=1e-5, rtol=0)
