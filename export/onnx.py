@@ -48,7 +48,7 @@ class OnnxExporter:
         """Write the file and let ONNX's own checker read it. ``OSError`` passes through."""
         import onnx
 
-        from export import dialects
+        from export import dialects, pixel_shuffle
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -65,6 +65,7 @@ class OnnxExporter:
         model = converted.model_proto
         if self.precision == "int8":
             dialects.render(model, dialects.ONNX_RUNTIME)
+        pixel_shuffle.unroll(model)
         _name_axes(model)
         _drop_traces(model)
         onnx.checker.check_model(model, full_check=True)
@@ -175,7 +176,11 @@ def _quantized_convolutions(model: "onnx.ModelProto") -> dict[str, str]:
 
 
 def quantized_tensors(path: Path, picture: Tile) -> dict[str, Steps]:
-    """Every quantised activation for the picture, in steps, zero point taken off."""
+    """Every quantised activation for the picture, in steps, zero point taken off.
+
+    Where a pixel shuffle wants other channels first, the name ends with ``pixel_shuffle.PHASES``: such a tensor is the
+    program's behind the shuffle.
+    """
     import onnx
 
     model = onnx.load(path)

@@ -67,11 +67,25 @@ def quantize(network: torch.nn.Module) -> torch.nn.Module:
     """The network in INT8, calibrated on noise; the first and the last convolution stay in float."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
 
+    from compress.quantization.learnt_range import LearntRange
     from compress.quantization.quantizer import Int8Quantizer
 
     module = export_free(network).module()
     prepared = prepare_qat_pt2e(module, Int8Quantizer({"lr_encoder.layers.0", "decoder.5.0"}))
+    largest: dict[LearntRange, float] = {}
+
+    def see(rounding: LearntRange, given: tuple[torch.Tensor]) -> None:
+        largest[rounding] = max(largest.get(rounding, 0.0), float(given[0].abs().max()))
+
+    roundings = [part for part in prepared.modules() if isinstance(part, LearntRange)]
+    hooks = [rounding.register_forward_pre_hook(see) for rounding in roundings]
+    for rounding in roundings:
+        rounding.disable_fake_quant()
     for seed in range(4):
         prepared(torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(seed)))
+    for rounding, hook in zip(roundings, hooks, strict=True):
+        hook.remove()
+        rounding.set_range(largest[rounding])
+        rounding.enable_fake_quant()
     converted: torch.nn.Module = convert_pt2e(prepared)
     return converted
