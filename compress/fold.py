@@ -38,7 +38,7 @@ from train.networks.swin_unet import SwinUNet
 from train.networks.vq import VQAutoencoder
 from train.processes import is_first
 from train.settings import parse
-from train.sources import some_photos, training_data
+from train.sources import seen_licences, some_photos, training_data
 
 TILES = [128, 256, 512]
 
@@ -66,7 +66,7 @@ def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> lis
         provenance={
             "method": "TAD-SR (arXiv 2408.07476), finetuned and folded for z_T = z_y",
             "finetuning": finetuning,
-            "photos": f"licences: {settings.licences}",
+            "photos": f"licences: {seen_licences(settings)}",
             **_sources(settings),
         },
     )

@@ -30,7 +30,7 @@ from train.processes import is_first
 from train.restorers import SamplingOptions
 from train.run_folder import open_run
 from train.settings import parse
-from train.sources import training_data
+from train.sources import seen_licences, training_data
 from train.teacher_samples import file_hash
 
 
@@ -77,7 +77,7 @@ def _described(card: ProgramCard, settings: QuantizeSettings, steps: int) -> Pro
         "program": {"file": settings.program.name, "sha256": file_hash(settings.program)},
         "calibration": settings.calibration,
         "finetuning": finetuning,
-        "photos": f"licences: {settings.licences}",
+        "photos": f"licences: {seen_licences(settings)}",
     }
     return replace(card, provenance={**card.provenance, "quantisation": quantisation})
 

@@ -7,12 +7,12 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from train.data import CropDataset, Photos, Picture, Sample
-from train.errors import PhotoError
+from train.errors import PhotoError, TrainError
 from train.photos import MANIFEST, find_photos, load_photo
 from train.processes import quiet_unless_first
 from train.settings import TrainingSettings
 from train.shards import ShardPool, find_shards
-from train.teacher_samples import TeacherSamples, holds_samples
+from train.teacher_samples import TeacherSamples, holds_samples, read_description
 
 
 def training_photos(settings: TrainingSettings) -> Sequence[Path] | Photos:
@@ -41,11 +41,21 @@ def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDat
 def training_data(settings: TrainingSettings) -> Dataset[Sample]:
     """Crops of photos beside their low-resolution sides, or the pictures of a folder of the teacher's samples.
 
-    Raises ``TrainError`` where there are none, or not all of the samples.
+    Raises ``TrainError`` where there are none, or not all of the samples, or where they were made of other photos than
+    ``settings.licences`` allows.
     """
+    if not holds_samples(settings.photos):
+        return training_crops(settings)
+    if settings.licences == "free" and seen_licences(settings) != "free":
+        raise TrainError(f"{settings.photos}: samples of photos of all licences; make them again with --licences free")
+    return TeacherSamples(settings.photos, settings.seed)
+
+
+def seen_licences(settings: TrainingSettings) -> str:
+    """"free" where a run sees freely licensed photos only, itself or in the teacher's samples; else "all"."""
     if holds_samples(settings.photos):
-        return TeacherSamples(settings.photos, settings.seed)
-    return training_crops(settings)
+        return str(read_description(settings.photos)["licences"])
+    return settings.licences
 
 
 def some_photos(settings: TrainingSettings, count: int) -> list[Picture]:

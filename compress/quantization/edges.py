@@ -2,7 +2,8 @@
 
 A sum shares its channels with everything that is added along its chain of blocks, so ``equalise`` can only give all of
 them the same factors. A float one is rounded just for the convolution that reads it: there it gets factors of its own,
-by one multiplication, and the weights are divided by them. (SmoothQuant's scaling, Xiao et al., ICML 2023.)
+and the weights are divided by them. (SmoothQuant's scaling, Xiao et al., ICML 2023.) The multiplication is written as a
+depthwise 1x1 convolution: XNNPACK, which has channels last, refuses a product with a [1, C, 1, 1] constant.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,7 +19,7 @@ from compress.quantization.quantizer import Int8Quantizer
 
 @torch.no_grad()
 def equalise_edges(graph: GraphModule, tiles: Iterable[Tensor], keep_float: Collection[str]) -> None:
-    """Add the multiplications to a float program in place, by what its channels do on ``tiles`` [N, 3, h, w]."""
+    """Add the factors to a float program in place, by what its channels do on ``tiles`` [N, 3, h, w]."""
     readers = _readers(graph, Int8Quantizer(keep_float))
     loudness = Loudness(graph, set(readers))
     for tile in tiles:
@@ -43,11 +44,12 @@ def _readers(graph: GraphModule, quantizer: Int8Quantizer) -> dict[Node, list[No
 
 
 def _multiplied(graph: GraphModule, source: Node, factor: Tensor) -> Node:
-    name = f"{source.name}_factor"
-    graph.register_buffer(name, factor[None, :, None, None].clone())
+    name, channels = f"{source.name}_factor", len(factor)
+    graph.register_buffer(name, factor[:, None, None, None].clone())
     with graph.graph.inserting_after(source):
-        constant = graph.graph.get_attr(name)
-    with graph.graph.inserting_after(constant):
-        scaled = graph.graph.call_function(torch.ops.aten.mul.Tensor, (source, constant))
+        weight = graph.graph.get_attr(name)
+    with graph.graph.inserting_after(weight):
+        alone = (source, weight, None, [1, 1], [0, 0], [1, 1], channels)
+        scaled = graph.graph.call_function(torch.ops.aten.conv2d.default, alone)
     scaled.meta = {**source.meta}
     return scaled

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
-from compress.quantization.layers import is_convolution, is_sum
+from compress.quantization.layers import is_convolution, is_depthwise, is_sum
 from compress.quantization.quantizer import PIXEL_SHUFFLE, RELU, absorbed
 
 MOST = 16.0
@@ -50,7 +50,7 @@ def channel_groups(graph: GraphModule) -> dict[Node, Group]:
     groups: dict[Node, Group] = {}
     for node in graph.graph.nodes:
         sources = [groups[source] for source in node.all_input_nodes if source in groups]
-        if is_convolution(node) and not _depthwise(node):
+        if is_convolution(node) and not is_depthwise(node):
             groups[node] = Group(node.meta["val"].shape[1])
             continue
         if is_sum(node) and len(sources) == 2:
@@ -65,12 +65,6 @@ def channel_groups(graph: GraphModule) -> dict[Node, Group]:
             continue
         groups[node] = sources[0]
     return groups
-
-
-def _depthwise(convolution: Node) -> bool:
-    """Whether its channels are convolved apart from each other, so that input and output could not differ."""
-    groups = convolution.args[6] if len(convolution.args) == 7 else 1
-    return isinstance(groups, int) and groups != 1
 
 
 @torch.no_grad()

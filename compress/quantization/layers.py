@@ -31,6 +31,12 @@ def is_convolution(node: Node) -> bool:
     return node.op == "call_function" and node.target is _CONVOLUTION
 
 
+def is_depthwise(convolution: Node) -> bool:
+    """Whether the channels of a convolution are convolved apart from each other."""
+    groups = convolution.args[6] if len(convolution.args) == 7 else 1
+    return isinstance(groups, int) and groups != 1
+
+
 def is_sum(node: Node) -> bool:
     """Whether a node of an exported program adds two tensors."""
     return node.op == "call_function" and node.target is ADD and len(node.all_input_nodes) == 2

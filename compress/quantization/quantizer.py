@@ -7,7 +7,7 @@ from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpecBase, Quantizer
 from torchao.quantization.pt2e.quantizer import SharedQuantizationSpec as Shared
 
-from compress.quantization.layers import is_convolution, is_sum, layer_name
+from compress.quantization.layers import is_convolution, is_depthwise, is_sum, layer_name
 from compress.quantization.spec import ACTIVATION, WEIGHT
 
 RELU = torch.ops.aten.relu.default
@@ -66,6 +66,8 @@ class Int8Quantizer(Quantizer):
         return self._leads_to_int8(node, before=True) and self._leads_to_int8(node, before=False)
 
     def _can_be_int8(self, node: Node) -> bool:
+        if is_convolution(node) and is_depthwise(node):  # too little work to be worth a rounding
+            return False
         named = is_convolution(node) or is_sum(node)
         return (named or node.target in _SAME_SCALE) and not (named and layer_name(node) in self.keep_float)
 

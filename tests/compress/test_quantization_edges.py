@@ -12,13 +12,12 @@ pytest.importorskip("torchao", reason="what is int8 is told to torchao; pip inst
 
 from compress.quantization.edges import equalise_edges
 from compress.quantization.equalise import MOST
-from compress.quantization.layers import is_convolution, is_sum, layer_name
+from compress.quantization.layers import is_convolution, is_depthwise, is_sum, layer_name
 from compress.quantization.source import open_float
 
 OUTERMOST = ["lr_encoder.layers.0", "student.conv_in", "decoder.5.0"]
 SUM = "decoder.1.sum"
 """One that int8 convolutions read: ``decoder.2.0``."""
-MUL = torch.ops.aten.mul.Tensor
 
 
 @pytest.fixture
@@ -34,8 +33,8 @@ def graph(folded: Path) -> GraphModule:
 
 
 def factors(graph: GraphModule) -> list[Node]:
-    """The multiplications by constants of the graph."""
-    return [node for node in graph.graph.find_nodes(op="call_function", target=MUL) if len(node.all_input_nodes) == 2]
+    """What multiplies each channel by a number of its own."""
+    return [node for node in graph.graph.nodes if is_convolution(node) and is_depthwise(node)]
 
 
 def loudness(graph: GraphModule, node: Node, tiles: list[Tensor]) -> Tensor:

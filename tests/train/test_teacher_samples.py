@@ -15,7 +15,8 @@ from train.latents import condition
 from train.loop import train
 from train.sample_teacher import write_samples
 from train.settings import parse
-from train.teacher_samples import TeacherSamples, samples_file
+from train.sources import seen_licences, training_data
+from train.teacher_samples import DESCRIPTION, TeacherSamples, samples_file
 
 
 def settings(folder: Path, stage: str, *more: str) -> DistillSettings:
@@ -98,3 +99,14 @@ def test_another_teachers_samples_are_refused(folder: Path, tmp_path: Path) -> N
 def test_samples_from_another_start_are_refused(folder: Path) -> None:
     with pytest.raises(TrainError, match="leave out --paper"):
         distillation_data(distilling(folder, "--paper.z_T=forward"))
+
+
+def test_free_licences_hold_for_samples_too(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "samples", tmp_path / "samples")
+    given = f"--photos={tmp_path / 'samples'}"
+    with pytest.raises(TrainError, match="samples of photos of all licences; make them again with --licences free"):
+        training_data(distilling(folder, given, "--licences=free"))
+    description = tmp_path / "samples" / DESCRIPTION
+    description.write_text(description.read_text().replace('"licences": "all"', '"licences": "free"'))
+    assert len(training_data(distilling(folder, given, "--licences=free"))) == 6  # type: ignore[arg-type]
+    assert seen_licences(distilling(folder, given)) == "free"
