@@ -1,6 +1,7 @@
 """``python -m export.bundle``: render programs for every engine in the table, prove each file, and gather them."""
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from export.errors import ExportError
 from export.exporters import EXPORTERS, USUAL
 from export.program import Program, open_program
 from export.protocol import Exporter, Report, accepts, missing, render
-from export.speed import SIDE, advise, processors
+from export.speed import SIDE, advise, timing_threads
 from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
 from runtime.program import ProgramCard
@@ -59,7 +60,8 @@ def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = 
         for exporter, program in track(jobs, "exporting", transient=True, console=Console(stderr=True)):
             parts = [card.name, exporter.precision, *([] if program.tile is None else [str(program.tile)])]
             path = Path(folder) / f"{'-'.join(parts)}{exporter.suffix}"
-            made.append(_Made(exporter, program.tile, path, render(exporter, program, path)))
+            report = render(exporter, program, path)
+            made.append(_Made(exporter, program.tile, _one_file(path), report))
         manifest = Manifest(
             name=card.name,
             scale=card.scale,
@@ -74,6 +76,13 @@ def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = 
             advice=_advice(made),
         )
         return write_bundle(output, manifest, {one.path.name: one.path for one in made})
+
+
+def _one_file(path: Path) -> Path:
+    """A Core ML package is a folder, and a bundle holds files: zipped, as such packages are sent around anyway."""
+    if not path.is_dir():
+        return path
+    return Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
 
 
 def _common_card(programs: Sequence[Program]) -> ProgramCard:
@@ -99,7 +108,7 @@ def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
     for one in made:
         other = float32.get((one.exporter.name, one.tile))
         if other is not None and other is not one:
-            engines = [each.exporter.engine(each.path, processors()) for each in (one, other)]
+            engines = [each.exporter.engine(each.path, timing_threads()) for each in (one, other)]
             rows.append(advise(one.path.name, engines[0], other.path.name, engines[1], one.tile or SIDE))
     return rows
 

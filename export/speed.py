@@ -13,7 +13,9 @@ from export.protocol import Engine
 
 SIDE = 128
 """Side of the timed picture in LR pixels, where the artifact's own tile is not another."""
-ROUNDS = 10
+ROUNDS = 20
+MOST_THREADS = 2
+"""As many as a phone has large cores; more of them wait for each other wherever something else computes as well."""
 
 
 def time_rounds(engines: Mapping[str, Engine], side: int, rounds: int = ROUNDS) -> dict[str, float]:
@@ -33,9 +35,10 @@ def time_rounds(engines: Mapping[str, Engine], side: int, rounds: int = ROUNDS) 
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def processors() -> int:
-    """How many processors this process may use: engines that count the machine's would wait for themselves."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def timing_threads() -> int:
+    """How many threads an engine is timed with: never more than processors that this process may use."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_THREADS, there)
 
 
 def advise(file: str, engine: Engine, against: str, reference: Engine, side: int) -> dict[str, Any]:
@@ -51,5 +54,5 @@ def advise(file: str, engine: Engine, against: str, reference: Engine, side: int
         "against_median_ms": round(1e3 * seconds[against], 2),
         "side": side,
         "machine": platform.machine(),
-        "threads": processors(),
+        "threads": timing_threads(),
     }

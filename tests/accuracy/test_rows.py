@@ -35,6 +35,7 @@ STAGES = {
     "teacher": Stage(WEIGHTS / "teacher.safetensors", None),
     "student": Stage(WEIGHTS / "student.safetensors", "teacher"),
     "folded": Stage(runtime.DEFAULT_BUNDLE, "student", "fp32"),
+    "onnx-int8": Stage(runtime.DEFAULT_BUNDLE, "folded", "int8"),
 }
 """In the order in which they are measured."""
 
