@@ -29,6 +29,7 @@ BLOCKS = (
     Block("docs/ablation.md", "figures", ("ablation",), tables.ablation),
     Block("docs/compression.md", "compression", ("compression",), tables.compression),
     Block("docs/compression.md", "pruning", ("pruning",), tables.pruning),
+    Block("docs/compression.md", "int8", ("compression", "int8_speed"), tables.int8),
     Block("docs/folding.md", "noise", ("noise",), tables.noise),
     Block("docs/performance.md", "figures", ("training_speed*",), tables.training_speeds),
 )

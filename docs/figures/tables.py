@@ -41,6 +41,12 @@ def speed(figures: dict[str, Any]) -> str:
     for row in figures["peers"]:
         sizes = f"{row['parameters'] / 1e6:.2f} M | {row['gmacs']:.1f}"
         lines.append(f"| {row['network']} | {sizes} | {row['median_ms']:.0f} ms | {row['ratio_to_ours']:.1f} |")
+    lines += ["", "| the files of the bundle | 128×128 | 512×512 | faster |", "|---|---|---|---|"]
+    for file in dict.fromkeys(row["file"] for row in figures["files"]):
+        rows = [row for row in figures["files"] if row["file"] == file]
+        times = " | ".join(f"{row['median_ms']:.0f} ms" for row in rows)
+        ratios = " / ".join(f"{row['ratio_to_first']:.1f}×" for row in rows)
+        lines.append(f"| {rows[0]['backend']}, {rows[0]['precision']} | {times} | {ratios} |")
     lines += ["", "| whole pictures | cold start | warm | peak memory |", "|---|---|---|---|"]
     for row in figures["upscale"]:
         times = f"{row['cold_ms']:.0f} ms | {row['warm_median_ms']:.0f} ms | {row['peak_memory_mib']:.0f} MiB"
@@ -94,9 +100,9 @@ By `python -m train.evaluate VAL` with the weights of [train/weights/mobile](tra
 
 {speed(speed_figures)}
 
-ONNX Runtime, fp32, {threads} threads of {machine["cpu"].strip()}; the peers have the shapes of Real-ESRGAN x4plus
-(RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By `tadsr bench --peers --threads {threads} --json` into
-[docs/figures/speed.json](docs/figures/speed.json)."""
+ONNX Runtime, {threads} threads of {machine["cpu"].strip()}; the first table and the last are of fp32. The peers have
+the shapes of Real-ESRGAN x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By
+`tadsr bench --peers --threads {threads} --json` into [docs/figures/speed.json](docs/figures/speed.json)."""
 
 
 def ablation(figures: dict[str, Any]) -> str:
@@ -147,6 +153,7 @@ STAGES = {
     "folded": "`compress.fold`: one graph, LR encoder",
     "ptq": "`compress.quantize --ptq`: INT8, calibrated",
     "qat": "`compress.quantize`: INT8, finetuned",
+    "onnx-int8": "`export.bundle`: the same in ONNX Runtime",
 }
 STAGE_COLUMNS = ("psnr_y", "ssim_y", "naturalness", "psnr_previous", "psnr_previous_worst", "delta_e_previous")
 
@@ -159,7 +166,36 @@ def compression(report: dict[str, Any]) -> str:
     for stage, label in STAGES.items():
         figures = rows[stage]["figures"]
         cells = [FIGURES[name].form.format(figures[name]) if name in figures else "–" for name in STAGE_COLUMNS]
-        size = f"{figures['size'] / 1e6:.2f}" if "size" in figures else "–"
-        cells += [f"{figures['macs_per_pixel'] / 1e3:.0f}", size]
+        cells += [
+            form.format(figures[name] / unit) if name in figures else "–"
+            for name, unit, form in (("macs_per_pixel", 1e3, "{:.0f}"), ("size", 1e6, "{:.2f}"))
+        ]
         lines.append(f"| {label} | {rows[stage]['against'] or '–'} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+INT8_TARGETS = {
+    "psnr_previous": "≥ 42 dB",
+    "psnr_previous_worst": "≥ 38 dB",
+    "psnr_y_change": "within 0.05 dB",
+    "naturalness_change": "within 2 %",
+    "delta_e_previous": "< 0.5",
+    "size_ratio": "≤ 0.28",
+}
+
+
+def int8(report: dict[str, Any], advice: Sequence[dict[str, Any]]) -> str:
+    """What INT8 costs beside the float program, after calibration and after finetuning, and what it gains."""
+    rows = {row["stage"]: row["figures"] for row in report["rows"]}
+    lines = ["| beside the float program | target | calibrated | finetuned |", "|---|---|---|---|"]
+    for name, target in INT8_TARGETS.items():
+        cells = [FIGURES[name].form.format(rows[stage][name]) for stage in ("ptq", "qat")]
+        lines.append(f"| {FIGURES[name].title} | {target} | {' | '.join(cells)} |")
+    lines += ["", "| engine | LR pixels | fp32 | INT8 | faster | target |", "|---|---|---|---|---|---|"]
+    for row in advice:
+        times = f"{row['against_median_ms']:.1f} ms | {row['median_ms']:.1f} ms | {row['speedup']:.2f}×"
+        lines.append(f"| {ENGINES[row['file'].rpartition('.')[2]]} | {row['side']}×{row['side']} | {times} | ≥ 2× |")
+    return "\n".join(lines)
+
+
+ENGINES = {"onnx": "ONNX Runtime", "pte": "ExecuTorch (XNNPACK)"}
