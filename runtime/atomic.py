@@ -15,7 +15,8 @@ os.umask(_UMASK)
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder; it takes the place of ``path`` if the block ends well, else it goes away.
 
-    The block may make a file or a folder of it. What stood at ``path`` survives any failure. ``OSError`` of writing or renaming passes through.
+    The block may make a file or a folder of it. What stood at ``path`` survives any failure. ``OSError`` of writing or
+    renaming passes through.
 
     >>> with replacing(Path("report.json")) as draft:  # doctest: +SKIP
     ...     draft.write_text("{}")
@@ -36,9 +37,10 @@ def replacing(path: Path) -> Iterator[Path]:
 def take_place(new: Path, path: Path) -> None:
     """Rename ``new`` to ``path``, in whose folder it lies, and remove what stood there.
 
-    A folder that is not empty cannot be replaced in one step, so it is kept aside; it comes back if the renaming fails.
+    A file never takes the place of a folder. A folder cannot replace what is there in one step, so that is kept aside,
+    and comes back if the renaming fails.
     """
-    if not path.is_dir() and not (new.is_dir() and path.exists()):
+    if not (new.is_dir() and path.exists()):
         new.replace(path)
         return
     old = new.with_name(f"{new.name}.old")
