@@ -9,8 +9,8 @@ from .commands import PACKAGES
 def require(extra: str, *packages: str) -> None:
     """Go on where all packages are installed; else name the command that brings them.
 
-    Called when a package of ours is imported. Under ``python -m`` one of our modules it ends with one line and exit code
-    2, for that is a mistake at the keyboard; elsewhere it raises ``ModuleNotFoundError``.
+    Called when a package of ours is imported. Where ``python -m`` runs a module of ours it ends with one line and exit
+    code 2, for that is a mistake at the keyboard; elsewhere it raises ``ModuleNotFoundError``.
     """
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if not missing:
