@@ -52,7 +52,7 @@ def training_data(settings: TrainingSettings) -> Dataset[Sample]:
 
 
 def seen_licences(settings: TrainingSettings) -> str:
-    """"free" where a run sees freely licensed photos only, itself or in the teacher's samples; else "all"."""
+    """ "free" where a run sees freely licensed photos only, itself or in the teacher's samples; else "all"."""
     if holds_samples(settings.photos):
         return str(read_description(settings.photos)["licences"])
     return settings.licences
