@@ -4,8 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from runtime.bundle import Artifact, Manifest, write_bundle
+
+settings.register_profile("untimed", deadline=None)  # a first call loads libraries, and a machine may be busy
+settings.load_profile("untimed")
 
 TOY_ALIGN = 4
 TOY_RADIUS = 7  # a 3x3 convolution on 4x4 cells: an edge pixel sees the whole neighbouring cell and the rest of its own

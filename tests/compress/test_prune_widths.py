@@ -124,7 +124,7 @@ def test_importance_is_the_change_of_the_answer() -> None:
     budgets=st.fixed_dictionaries({"macs": st.floats(0.3, 1), "parameters": st.floats(0.3, 1)}), seed=st.integers(0, 9)
 )
 @example(budgets={"macs": 0.875, "parameters": 1.0}, seed=0)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_widths_meet_the_budgets_closely(budgets: dict[str, float], seed: int) -> None:
     x = torch.randn(1, 3, 8, 8)
     coupled = couplings(MOBILE, x)

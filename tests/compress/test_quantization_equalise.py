@@ -63,7 +63,7 @@ def loudness(graph: GraphModule) -> dict[str, Tensor]:
 
 
 @given(st.integers(0, 999), st.floats(0, 4))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @torch.no_grad()
 def test_the_same_is_computed_with_channels_more_equal(seed: int, spread: float) -> None:
     graph = uneven(seed, spread)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -42,14 +42,12 @@ def same_sign_sums(pairs: Tensor) -> Tensor:
 
 
 @given(shapes, st.integers(0, 99))
-@settings(deadline=None)
 def test_largest_pair_is_that_of_the_packed_kernel(shape: tuple[int, ...], seed: int) -> None:
     weights = random_weights(shape, seed, 1)
     torch.testing.assert_close(largest_pair(weights), same_sign_sums(neighbours(weights)).amax(1))
 
 
 @given(shapes, st.integers(0, 99), st.floats(0.2, 5))
-@settings(deadline=None)
 def test_no_two_neighbouring_weights_exceed_128_steps(shape: tuple[int, ...], seed: int, heavy: float) -> None:
     weights = random_weights(shape, seed, heavy)
     observer = weight_observer()

@@ -26,7 +26,7 @@ SCALE = np.float32(2**-5)
 PICTURE = photo_like((2, 3, 12, 20))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(way=st.sampled_from([CHANNELS_LAST, ROWS]), n=SIZES, c=SIZES, r=st.integers(1, 4), h=SIZES, w=SIZES)
 def test_both_ways_are_torchs_pixel_shuffle(way: Way, n: int, c: int, r: int, h: int, w: int) -> None:
     program_order = torch.arange(n * c * r * r * h * w).reshape(n, c * r * r, h, w)
@@ -116,7 +116,7 @@ def operators(model: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in model.graph.node]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(c=SIZES, r=st.integers(1, 3), integer=st.booleans(), n=st.integers(1, 2), h=SIZES, w=SIZES, seed=SIZES)
 def test_a_graph_gives_the_same_numbers(c: int, r: int, integer: bool, n: int, h: int, w: int, seed: int) -> None:
     x = np.random.default_rng(seed).random((n, 3, h, w), dtype=np.float32) * 8

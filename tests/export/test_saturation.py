@@ -23,7 +23,7 @@ def test_the_emulation_without_saturation_is_a_convolution() -> None:
     np.testing.assert_array_equal(ours, right.flatten(2).numpy())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 127), st.integers(1, 4))
 def test_weights_called_safe_never_saturate(seed: int, largest: int, channels: int) -> None:
     data, weight = random(seed, largest, channels)

@@ -30,7 +30,7 @@ def samples(alpha: float, left: float, right: float, count: int, seed: int = 0) 
     return np.where(rng.random(count) < left / (left + right), -left * size, right * size)
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@settings(derandomize=True, max_examples=25)
 @given(st.floats(0.6, 4), st.floats(0.3, 3), st.floats(0.3, 3))
 def test_fit_recovers_a_known_distribution(alpha: float, left: float, right: float) -> None:
     drawn = samples(alpha, left, right, 400_000)[None]

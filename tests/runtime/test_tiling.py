@@ -38,7 +38,7 @@ def enlarge(pixels: np.ndarray, plan: Plan, radius: int, align: int) -> tuple[np
     return result, painted
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),
@@ -64,7 +64,7 @@ def test_tiles_equal_the_whole_picture(
     np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(
     height=st.integers(1, 5000),
     width=st.integers(1, 5000),

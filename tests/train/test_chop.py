@@ -23,7 +23,7 @@ def test_starts(length: int, tile: int, stride: int, expected: tuple[int, ...]) 
     assert starts(length, tile, stride) == expected
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     height=st.integers(1, 30),
     width=st.integers(1, 30),

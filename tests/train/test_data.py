@@ -78,7 +78,6 @@ def test_loading_leaves_the_global_random_state_alone(photos: list[Path]) -> Non
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@settings(deadline=None)
 @given(share=st.integers(1, 8), world=st.integers(1, 4), start=st.integers(0, 9), steps=st.integers(1, 5))
 def test_ranks_split_each_global_batch(share: int, world: int, start: int, steps: int) -> None:
     batch = share * world
@@ -128,7 +127,7 @@ def test_large_photos_are_drawn_more_often(tmp_path: Path) -> None:
     assert share == pytest.approx(0.9, abs=0.06)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 90),
@@ -153,7 +152,7 @@ def test_a_crop_that_fits_is_a_part_of_the_photo_and_a_reduced_one_is_a_smaller_
     assert int(reduced[0, 40, 0]) - int(reduced[0, 20, 0]) == pytest.approx(40, abs=1)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), size=st.integers(16, 96))
 def test_drawings_depend_on_the_seed_alone_and_show_something(seed: int, size: int) -> None:
     picture = draw(np.random.default_rng(seed), size)

@@ -82,7 +82,7 @@ def test_resizes_equal_the_official_ones() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), second=st.booleans())
 def test_blur_kernels_are_odd_squares_of_the_asked_size_and_keep_brightness(seed: int, second: bool) -> None:
     stage = DEFAULTS.second if second else DEFAULTS.first
@@ -100,7 +100,7 @@ def test_a_picture_too_small_for_a_blur_is_refused() -> None:
         filter2d(picture(9, 40), kernels.gaussian(19, 1.0, 1.0, 0.0))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(height=st.integers(1, 40), width=st.integers(1, 40), quality=st.floats(1, 99))
 def test_jpeg_takes_any_size_and_stays_in_range(height: int, width: int, quality: float) -> None:
     image = picture(height, width)
@@ -132,7 +132,7 @@ def test_noise_has_the_asked_strength(
     assert torch.equal(noise[0], noise[1]) == gray
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), rows=st.integers(12, 30), columns=st.integers(12, 30))
 def test_a_degraded_picture_depends_on_the_seed_alone(seed: int, rows: int, columns: int) -> None:
     hq = picture(4 * rows, 4 * columns)

@@ -36,7 +36,7 @@ def pair(seed: int, chosen: FaceSettings, hq: Tensor | None = None) -> tuple[Ten
     return degraded_pair(hq, np.random.default_rng(seed), replace(GFPGAN, face=chosen), 1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), height=st.integers(24, 70), width=st.integers(24, 70))
 def test_the_degraded_face_has_the_size_and_levels_of_a_picture(seed: int, height: int, width: int) -> None:
     hq = torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))

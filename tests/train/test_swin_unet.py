@@ -104,7 +104,7 @@ def test_only_the_last_row_of_windows_is_masked_and_only_across_its_columns() ->
                 assert window[i, j] == (0 if (i % 8 >= 4) == (j % 8 >= 4) else -100)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(b=st.integers(1, 3), rows=st.integers(1, 3), columns=st.integers(1, 3), window=st.sampled_from([2, 4]))
 def test_windows_are_row_major_and_can_be_put_back(b: int, rows: int, columns: int, window: int) -> None:
     h, w = rows * window, columns * window

@@ -54,7 +54,7 @@ def test_latents_are_continuous_and_decoding_snaps_them_to_the_codebook() -> Non
     assert not torch.allclose(network.decode(z), network.decode(z, quantise=False))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(n=st.integers(1, 2), side=st.integers(1, 5), at_once=st.sampled_from([1, 40, 1 << 20]), seed=st.integers(0, 99))
 def test_codewords_are_the_nearest_whatever_fits_in_memory(n: int, side: int, at_once: int, seed: int) -> None:
     torch.manual_seed(seed)
