@@ -5,7 +5,7 @@ from pathlib import Path
 
 from export.errors import ExportError
 from export.program import open_program
-from export.protocol import Exporter, Report, render
+from export.protocol import MADE_FROM, Exporter, Report, render
 from runtime import commands
 from runtime.atomic import replacing
 
@@ -15,7 +15,11 @@ def run_exporter(name: str, *exporters: Exporter) -> None:
 
     Raises a ``TadsrError`` for what the user can mend.
     """
-    table = {exporter.precision: exporter for exporter in exporters}
+    write_all(parser_of(name, *exporters).parse_args(), *exporters)
+
+
+def parser_of(name: str, *exporters: Exporter) -> argparse.ArgumentParser:
+    """The parser of the shared command line, for an exporter that has an option of its own."""
     suffix = exporters[0].suffix
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Export and verify what was written.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
@@ -26,13 +30,20 @@ def run_exporter(name: str, *exporters: Exporter) -> None:
         required=True,
         help=f"the {suffix} file to write; for several programs a folder",
     )
-    parser.add_argument("--precision", choices=sorted(table), help="default: what the program is")
-    arguments = parser.parse_args()
+    precisions = sorted(exporter.precision for exporter in exporters)
+    parser.add_argument("--precision", choices=precisions, help="default: the most exact that the program can be")
+    return parser
+
+
+def write_all(arguments: argparse.Namespace, *exporters: Exporter) -> None:
+    """Export what the shared command line asks for, one file after the other. Raises a ``TadsrError``."""
+    table = {exporter.precision: exporter for exporter in exporters}
     for path in arguments.programs:
         program = open_program(path)
-        exporter = table[arguments.precision or program.precision]
+        usual = next(each.precision for each in exporters if MADE_FROM[each.precision] == program.precision)
+        exporter = table[arguments.precision or usual]
         several = len(arguments.programs) > 1
-        output = arguments.output / path.with_suffix(suffix).name if several else arguments.output
+        output = arguments.output / path.with_suffix(exporter.suffix).name if several else arguments.output
         try:
             with replacing(output) as draft:  # an earlier file survives until the new one is proven
                 report = render(exporter, program, draft)

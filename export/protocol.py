@@ -17,6 +17,8 @@ Engine = Callable[[Tile], Tile]
 """[N, 3, h, w] in [0, 1] -> [N, 3, scale h, scale w] in [0, 1]."""
 Findings = dict[str, float | bool]
 """What an exporter found out of an artifact, by name."""
+MADE_FROM = {"fp32": "fp32", "fp16": "fp32", "int8": "int8"}
+"""Precision of the program that an artifact of a precision is made from."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Exporter(Protocol):
 
     @property
     def precision(self) -> str:
-        """Precision of the program that it takes and of the artifact, as the manifest writes it."""
+        """Precision of the artifact, as the manifest writes it; ``MADE_FROM`` says which programs it takes."""
 
     @property
     def suffix(self) -> str:
@@ -78,7 +80,7 @@ def missing(exporter: Exporter) -> str | None:
 
 def accepts(exporter: Exporter, program: Program) -> bool:
     """Whether the program is of the kind that the exporter takes."""
-    return exporter.precision == program.precision and exporter.static == (program.tile is not None)
+    return MADE_FROM[exporter.precision] == program.precision and exporter.static == (program.tile is not None)
 
 
 def check(exporter: Exporter, program: Program) -> None:
@@ -90,7 +92,7 @@ def check(exporter: Exporter, program: Program) -> None:
     kinds = {True: "one tile size (student.TILE.pt2)", False: "free sizes (student.pt2)"}
     raise ExportError(
         f"{program.path}: an {program.precision} program of {kinds[program.tile is not None]}; {exporter.name} "
-        f"{exporter.precision} is made from an {exporter.precision} program of {kinds[exporter.static]}"
+        f"{exporter.precision} is made from an {MADE_FROM[exporter.precision]} program of {kinds[exporter.static]}"
     )
 
 

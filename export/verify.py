@@ -15,7 +15,7 @@ from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS
 from export.program import Program, open_program
-from export.protocol import Report, missing
+from export.protocol import MADE_FROM, Report, missing
 from runtime import commands
 from runtime.bundle import Artifact, Bundle, read_bundle
 
@@ -48,7 +48,8 @@ def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder
     path = folder / artifact.file
     path.write_bytes(bundle.open(artifact))
     exporter = next((e for e in EXPORTERS if (e.name, e.precision) == (artifact.backend, artifact.precision)), None)
-    program = next((p for p in programs if (p.precision, p.tile) == (artifact.precision, artifact.tile)), None)
+    made_from = MADE_FROM.get(artifact.precision)
+    program = next((p for p in programs if (p.precision, p.tile) == (made_from, artifact.tile)), None)
     problem = unchecked = report = None
     if exporter is None:
         unchecked = f"no exporter for {artifact.backend}/{artifact.precision}"

@@ -1,0 +1,275 @@
+"""The Core ML packages: the program's numbers, pictures in and out, what they say of themselves, and bad input."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compress.deployed import Deployed
+from compress.folding.static_decoder import static_decoder
+from compress.folding.statistics import measure_statistics
+from export import coreml, proof
+from export.bundle import bundle
+from export.coreml import FP16, INT8, CoremlExporter
+from export.errors import ExportError
+from export.mil import __main__ as mil_command
+from export.mil.package import read_package
+from export.mil.same_numbers import check_activations
+from export.program import Program, open_program
+from export.protocol import check, render
+from export.verify import verify
+from runtime.bundle import read_bundle
+from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8
+from tests.export.test_onnx import run
+from tests.tiny import LR_ENCODER, STUDENT, VQ
+from train.networks.lr_encoder import LREncoder
+from train.networks.unet import UNet
+from train.networks.vq import VQAutoencoder
+from train.rs_fill import filled
+
+KINDS = [pytest.param("student", FP16, id="fp16"), pytest.param("student.int8", INT8, marks=needs_int8, id="int8")]
+
+
+@pytest.fixture(scope="module")
+def artifacts(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A package per precision, as exported; do not change them."""
+    folder = tmp_path_factory.mktemp("coreml")
+    made = {}
+    for name, exporter in (("student", FP16), ("student.int8", INT8)):
+        if (programs / f"{name}.pt2").exists():
+            made[exporter.precision] = folder / f"{exporter.precision}.mlpackage"
+            exporter.export(open_program(programs / f"{name}.{TILE}.pt2"), made[exporter.precision])
+    return made
+
+
+def static(programs: Path, name: str) -> Program:
+    return open_program(programs / f"{name}.{TILE}.pt2")
+
+
+@needs_coremltools
+@pytest.mark.parametrize(("name", "exporter"), KINDS)
+def test_it_is_the_program(programs: Path, artifacts: dict[str, Path], name: str, exporter: CoremlExporter) -> None:
+    report = exporter.verify(artifacts[exporter.precision], static(programs, name))
+    assert report.findings["off_neural_engine"] == 0
+    if exporter is FP16:
+        assert report.worst_psnr >= 55
+        assert report.findings["psnr_in_float32"] > report.worst_psnr  # rounding every tensor costs something
+    else:
+        assert report.findings["largest_step"] <= 1
+        assert report.findings["differing_steps"] < 0.02
+        assert report.findings["psnr_of_same_steps"] >= 55
+
+
+@needs_coremltools
+@pytest.mark.parametrize(("name", "exporter"), KINDS)
+def test_pictures_go_in_and_come_out(
+    programs: Path, artifacts: dict[str, Path], name: str, exporter: CoremlExporter
+) -> None:
+    package = read_package(artifacts[exporter.precision])
+    assert {"fp16": ("CoreML6", 7), "int8": ("CoreML7", 8)}[exporter.precision] == (
+        package.opset,
+        package.specification.specificationVersion,
+    )
+    engine = exporter.engine(package.path)
+    tile = proof.photo_like((1, 3, TILE, TILE))
+    np.testing.assert_array_equal(engine(tile), engine(np.round(tile * 255) / 255))  # a pixel buffer holds 8 bits
+    first, *_ = package.operations
+    assert (first.kind, first.output.dtype) == ("cast", "FLOAT16")  # whole numbers to 255 are exact in it
+
+
+@needs_coremltools
+def test_it_describes_itself(programs: Path, artifacts: dict[str, Path]) -> None:
+    description = read_package(artifacts["fp16"]).specification.description
+    metadata = description.metadata
+    assert (metadata.author, metadata.license) == ("tadsr", CARD.licence)
+    assert "4 times larger" in metadata.shortDescription
+    known = dict(metadata.userDefined)
+    assert metadata.versionString == known["tadsr.program_sha256"][:12]
+    assert (known["tadsr.name"], known["tadsr.scale"], known["tadsr.tile"]) == ("tiny", "4", str(TILE))
+    assert known["tadsr.precision"] == "fp16"
+    assert json.loads(known["tadsr.provenance"]) == CARD.provenance
+    assert f"{TILE}x{TILE}" in description.input[0].shortDescription
+    assert sorted(path.name for path in artifacts["fp16"].iterdir()) == ["Data", "Manifest.json"]
+    assert b".py" not in (artifacts["fp16"] / "Data/com.apple.CoreML/model.mlmodel").read_bytes()
+
+
+@needs_int8
+@needs_coremltools
+def test_every_scale_and_zero_point_is_the_programs_to_the_bit(programs: Path, artifacts: dict[str, Path]) -> None:
+    program, package = static(programs, "student.int8"), read_package(artifacts["int8"])
+    quantised = check_activations(program, package)
+    operations = {operation.output.name: operation for operation in package.of_kind("quantize")}
+    nodes = {node.name: node for node in program.exported.graph.nodes}
+    assert len(quantised) == len(operations) > 10
+    for each in quantised:
+        stored = package.constant(operations[each.name], "scale")
+        assert isinstance(stored, np.ndarray)
+        assert stored.dtype == np.float16
+        assert float(stored) == nodes[each.node].args[1]
+        assert package.constant(operations[each.name], "zero_point") is None  # 0
+    theirs = [package.constant(operation, "scale") for operation in package.of_kind("constexpr_affine_dequantize")]
+    ours = [value for name, value in program.exported.state_dict.items() if name.startswith("_scale")]
+    assert sorted(np.asarray(s, np.float32).tobytes() for s in theirs) == sorted(s.numpy().tobytes() for s in ours)
+
+
+@needs_coremltools
+def test_a_student_in_vq_latents_passes(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    autoencoder = VQAutoencoder(VQ).eval().requires_grad_(False)
+    autoencoder.load_state_dict({**autoencoder.state_dict(), **filled(autoencoder, 3, rounded=False)})
+    decoder = static_decoder(autoencoder, measure_statistics(autoencoder, [torch.randn(1, 3, 16, 16)]))
+    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder)
+    report = render(FP16, program_of(network.eval().requires_grad_(False), tmp_path), tmp_path / "vq.mlpackage")
+    assert report.worst_psnr >= 55
+    assert "silu" in {operation.kind for operation in read_package(tmp_path / "vq.mlpackage").operations}
+
+
+def program_of(network: nn.Module, folder: Path) -> Program:
+    exported = torch.export.export(network, (torch.rand(1, 3, TILE, TILE),))
+    torch.export.save(exported, folder / "student.pt2")
+    CARD.write(folder)
+    return open_program(folder / "student.pt2")
+
+
+class Enlarge(nn.Module):
+    """Pixels repeated, with ``between`` before them."""
+
+    def __init__(self, between: nn.Module) -> None:
+        super().__init__()
+        self.between = between
+        self.conv = nn.Conv2d(3, 48, 1)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.conv(self.between(lr)), 4).clamp(0, 1)
+
+
+@needs_coremltools
+def test_convolutions_without_bias_and_per_channel(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    between = nn.Conv2d(3, 3, 1, groups=3, bias=False)
+    report = render(FP16, program_of(Enlarge(between), tmp_path), tmp_path / "out.mlpackage")
+    assert report.worst_psnr >= 55
+
+
+class TooLarge(nn.Module):
+    def forward(self, lr: Tensor) -> Tensor:
+        return lr * 60000 * 4 - 60000 * 4 * lr
+
+
+@needs_coremltools
+@pytest.mark.parametrize(
+    ("between", "message"),
+    [
+        (TooLarge(), r"mul \w+ overflows float16 \(its largest value is 2\.\d+e\+05, float16 ends at 65504\)"),
+        (nn.Softmax(1), "softmax is not an operation that can be checked here"),
+        (nn.LPPool2d(3, 1), "is not an operation that can be checked here|coremltools cannot convert it"),
+    ],
+)
+def test_what_a_phone_would_get_wrong_is_an_error(tmp_path: Path, between: nn.Module, message: str) -> None:
+    with pytest.raises(ExportError, match=message):
+        render(FP16, program_of(Enlarge(between), tmp_path), tmp_path / "out.mlpackage")
+
+
+@needs_coremltools
+def test_it_wants_one_tile_size(programs: Path) -> None:
+    with pytest.raises(
+        ExportError, match=r"of free sizes \(student\.pt2\); coreml fp16 is made from an fp32 program of"
+    ):
+        check(FP16, open_program(programs / "student.pt2"))
+
+
+@needs_coremltools
+@pytest.mark.parametrize(("exporter", "ios"), [(FP16, 15), (INT8, 16)])
+def test_a_precision_that_the_target_cannot_run(
+    programs: Path, tmp_path: Path, exporter: CoremlExporter, ios: int
+) -> None:
+    with pytest.raises(
+        ExportError, match=f"iOS {ios} cannot run {exporter.precision}; the first that can is iOS {ios + 1}"
+    ):
+        replace(exporter, ios=ios).export(static(programs, "student"), tmp_path / "out.mlpackage")
+    assert not (tmp_path / "out.mlpackage").exists()
+
+
+def test_a_missing_package_names_its_extra(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.protocol.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ExportError, match=r'coremltools is not installed; get it with: pip install "tadsr\[coreml\]"'):
+        check(FP16, static(programs, "student"))
+
+
+@needs_coremltools
+def test_a_bundle_carries_it_zipped_and_verifies_it(programs: Path, tmp_path: Path) -> None:
+    path = programs / f"student.{TILE}.pt2"
+    made = bundle([path], tmp_path / "tiny.tadsr", [FP16])
+    (artifact,) = made.manifest.artifacts
+    assert (artifact.file, artifact.tile) == (f"tiny-fp16-{TILE}.mlpackage.zip", TILE)
+    (row,) = verify(read_bundle(tmp_path / "tiny.tadsr"), [open_program(path)])
+    assert (row.problem, row.unchecked) == (None, None)
+    assert row.report is not None
+    assert row.report.worst_psnr == made.manifest.accuracy[0]["worst_psnr"]
+
+
+@needs_coremltools
+def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mlpackage"
+    (output / "half-written").mkdir(parents=True)
+    done = run("export.coreml", programs / f"student.{TILE}.pt2", "-o", output)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "psnr in float32" in done.stdout
+    assert sorted(path.name for path in output.iterdir()) == ["Data", "Manifest.json"]
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@needs_coremltools
+def test_an_old_package_survives_a_failed_export(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mlpackage"
+    (output / "old").mkdir(parents=True)
+    monkeypatch.setattr("sys.argv", ["coreml", str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
+    monkeypatch.setattr("export.coreml.FP16", replace(FP16, required_psnr=1000))
+    with pytest.raises(ExportError, match="1000 dB are required; nothing was kept"):
+        coreml.main()
+    assert list(tmp_path.rglob("*")) == [output, output / "old"]
+
+
+@needs_coremltools
+def test_operations_are_listed(
+    artifacts: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mil", str(artifacts["fp16"]), "--json"])
+    mil_command.main()
+    rows = {row["kind"]: row for row in json.loads(capsys.readouterr().out)}
+    assert {"cast", "conv", "pixel_shuffle", "relu"} < rows.keys()
+    assert all(row["leaves"] is None for row in rows.values())
+    monkeypatch.setattr("sys.argv", ["mil", str(artifacts["fp16"])])
+    mil_command.main()
+    assert "pixel_shuffle" in capsys.readouterr().out
+
+
+@needs_coremltools
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("missing/out.mlpackage", "cannot be written (No such file or directory); choose another -o"),
+        ("file/out.mlpackage", "cannot be written (Not a directory); choose another -o"),
+        ("out.zip", "a Core ML package's name ends in .mlpackage; choose such an -o"),
+    ],
+)
+def test_places_that_cannot_be_written(
+    programs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+    message: str,
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = [str(programs / f"student.{TILE}.pt2"), "-o", str(tmp_path / output)]
+    monkeypatch.setattr("sys.argv", ["coreml", *arguments])
+    with pytest.raises(ExportError) as caught:
+        coreml.main()
+    assert message in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
