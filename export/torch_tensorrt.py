@@ -1,0 +1,107 @@
+"""``python -m export.torch_tensorrt``: a float program compiled by Torch-TensorRT, for who runs it in torch.
+
+The engine inside is of this machine's GPU: it is built into the cache, and no bundle carries one.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export import proof
+from export.errors import ExportError
+from export.half import halve
+from export.local import run_local
+from export.program import Program
+from export.protocol import Engine, Findings, Report, Tile
+from runtime import commands
+from runtime.cache import cache_folder
+
+
+@dataclass(frozen=True)
+class TorchTensorrtExporter:
+    """Torch-TensorRT, for tiles of every size of the card.
+
+    INT8 goes by ``export.tensorrt``: Torch-TensorRT converts none of the operators of INT8 programs, and would leave
+    every rounding to torch.
+    """
+
+    precision: str
+    required_psnr: float
+    """Lowest PSNR against the program in dB, over whole tiles, that ``verify`` may find."""
+    name: str = "torch-tensorrt"
+    suffix: str = ".trt.pt2"
+    static: bool = False
+    extra: str = "tensorrt"
+    packages: tuple[str, ...] = ("torch_tensorrt",)
+
+    def machine(self) -> tuple[str, ...]:
+        """The versions and the GPU."""
+        import tensorrt
+
+        return (torch.__version__, tensorrt.__version__, *_gpu())
+
+    def export(self, program: Program, path: Path) -> Findings:
+        """Compile the whole program to one engine and save it. Raises ``ExportError`` where that cannot be done."""
+        _gpu()
+        import torch_tensorrt
+        from torch.export.passes import move_to_device_pass
+
+        exported = halve(program) if self.precision == "fp16" else program.exported
+        smallest, largest = ((1, 3, tile, tile) for tile in (program.card.tiles[0], program.card.tiles[-1]))
+        inputs = [
+            torch_tensorrt.Input(
+                min_shape=smallest, opt_shape=smallest, max_shape=largest, dtype=torch.float32, name="lr"
+            )
+        ]
+        try:
+            compiled = torch_tensorrt.dynamo.compile(
+                move_to_device_pass(exported, "cuda"),
+                arg_inputs=inputs,
+                require_full_compilation=True,  # what is left to torch should be an error, and not slow
+                disable_tf32=True,
+                timing_cache_path=str(cache_folder() / "torch_tensorrt.timings"),
+            )
+            torch_tensorrt.save(compiled, str(path), output_format="exported_program", arg_inputs=inputs)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ExportError(
+                f"{program.path}: Torch-TensorRT could not compile it ({reason}); take export.tensorrt"
+            ) from error
+        return {}
+
+    def engine(self, path: Path, threads: int | None = None) -> Engine:
+        """The saved program in torch; a GPU is not asked for threads."""
+        import torch_tensorrt
+
+        module = torch_tensorrt.load(str(path)).module()
+
+        def run(tile: Tile) -> Tile:
+            with torch.no_grad():
+                answer: torch.Tensor = module(torch.from_numpy(np.ascontiguousarray(tile)).cuda())
+                return answer.cpu().numpy()
+
+        return run
+
+    def verify(self, path: Path, program: Program) -> Report:
+        """The engine's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
+        run, module = self.engine(path), program.exported.module()
+        with torch.no_grad():
+            tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
+            report = proof.measure([(run(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
+        proof.require(report, self.required_psnr, str(path))
+        return report
+
+
+def _gpu() -> tuple[str, str]:
+    if not torch.cuda.is_available():
+        raise ExportError("torch sees no NVIDIA GPU; Torch-TensorRT builds for the GPU of the machine that it runs on")
+    return torch.cuda.get_device_name(), str(torch.cuda.get_device_capability())
+
+
+FP32 = TorchTensorrtExporter("fp32", required_psnr=90)
+FP16 = TorchTensorrtExporter("fp16", required_psnr=55)
+
+if __name__ == "__main__":
+    commands.run(lambda: run_local("export.torch_tensorrt", FP32, FP16))

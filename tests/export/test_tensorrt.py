@@ -1,0 +1,169 @@
+"""The ONNX file for TensorRT: the program's own numbers, in the types that engines compute in, and faults found."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from export.errors import ExportError
+from export.program import Program, open_program
+from export.protocol import check, render
+from export.tensorrt import FP16, FP32, INT8, TensorrtExporter, main
+from export.trt.rules import ROUND
+from tests.export.programs import TILE, needs_int8
+from tests.export.test_onnx import run
+
+
+@pytest.fixture(scope="module")
+def program(programs: Path) -> Program:
+    return open_program(programs / "student.int8.pt2")
+
+
+@pytest.fixture(scope="module")
+def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tensorrt") / "student.trt.onnx"
+    INT8.export(program, path)
+    return path
+
+
+@pytest.mark.parametrize(("exporter", "kind"), [(FP32, np.float32), (FP16, np.float16)])
+def test_float_files_are_the_program_in_one_type(
+    programs: Path, tmp_path: Path, exporter: TensorrtExporter, kind: type[np.generic]
+) -> None:
+    report = render(exporter, open_program(programs / "student.pt2"), tmp_path / "out.trt.onnx")
+    assert report.worst_psnr >= exporter.required_psnr
+    model = onnx.load(tmp_path / "out.trt.onnx")
+    stored = {numpy_helper.to_array(tensor).dtype for tensor in model.graph.initializer}
+    assert {dtype for dtype in stored if dtype.kind == "f"} == {np.dtype(kind)}
+    (lr,), (sr,) = model.graph.input, model.graph.output
+    assert [value.type.tensor_type.elem_type for value in (lr, sr)] == [onnx.TensorProto.FLOAT] * 2
+    assert [dimension.dim_param or dimension.dim_value for dimension in lr.type.tensor_type.shape.dim] == [
+        "batch",
+        3,
+        "height",
+        "width",
+    ]
+
+
+def test_halving_leaves_the_program_alone(programs: Path, tmp_path: Path) -> None:
+    program = open_program(programs / "student.pt2")
+    before = {name: tensor.clone() for name, tensor in program.exported.state_dict.items()}
+    FP16.export(program, tmp_path / "out.trt.onnx")
+    assert all(tensor.equal(before[name]) for name, tensor in program.exported.state_dict.items())
+
+
+@needs_int8
+def test_int8_is_the_program_tensor_by_tensor(program: Program, artifact: Path) -> None:
+    report = INT8.verify(artifact, program)
+    assert report.findings["largest_step"] <= 1
+    assert report.findings["differing_steps"] < 1e-3
+    assert report.findings["psnr_of_same_steps"] >= 90
+    assert report.findings["scales_equal_to_the_bit"] > 20
+
+
+@needs_int8
+def test_names_are_those_of_layers_and_tensors(artifact: Path) -> None:
+    names = {tensor.name for tensor in onnx.load(artifact).graph.initializer}
+    assert {
+        "zero_point",
+        "quantize_per_tensor.scale",
+        "student.conv_in.weight",
+        "student.conv_in.weight.scale",
+    } <= names
+    assert not any(name.startswith(("val_", "_frozen")) for name in names)
+
+
+@pytest.fixture
+def changed(artifact: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the artifact in which one constant was replaced by ``change(constant)``."""
+
+    def write(ends_with: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+        model = onnx.load(artifact)
+        tensor = next(tensor for tensor in model.graph.initializer if tensor.name.endswith(ends_with))
+        tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
+        onnx.save(model, tmp_path / "changed.trt.onnx")
+        return tmp_path / "changed.trt.onnx"
+
+    return write
+
+
+def next_float(scale: np.ndarray) -> np.ndarray:
+    return np.nextafter(scale, np.float32(1))
+
+
+def one_step(weight: np.ndarray) -> np.ndarray:
+    weight.flat[0] ^= 1
+    return weight
+
+
+@needs_int8
+@pytest.mark.parametrize(
+    ("constant", "change"),
+    [
+        ("quantize_per_tensor_3.scale", next_float),
+        ("conv1.weight.scale", next_float),
+        ("conv1.weight", one_step),
+    ],
+)
+def test_one_bit_is_found(
+    program: Program, changed: Callable[..., Path], constant: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    with pytest.raises(
+        ExportError, match=r"scale, zero point or weights of .* are not the program's|dequantised by the"
+    ):
+        INT8.verify(changed(constant, change), program)
+
+
+@needs_int8
+def test_a_changed_bias_is_found(program: Program, changed: Callable[..., Path]) -> None:
+    with pytest.raises(ExportError, match="steps from the program's"):
+        INT8.verify(changed("conv2.bias", lambda bias: bias + np.float32(1)), program)
+
+
+@needs_int8
+def test_a_lost_rounding_is_found(program: Program, artifact: Path, tmp_path: Path) -> None:
+    model = onnx.load(artifact)
+    rounding = next(node for node in model.graph.node if node.op_type == ROUND)
+    readers = [node for node in model.graph.node if rounding.output[0] in node.input]
+    replaced = {node.output[0]: rounding.input[0] for node in readers}
+    for node in [rounding, *readers]:
+        model.graph.node.remove(node)
+    for node in model.graph.node:
+        node.input[:] = [replaced.get(name, name) for name in node.input]
+    onnx.save(model, tmp_path / "lost.trt.onnx")
+    with pytest.raises(ExportError):
+        INT8.verify(tmp_path / "lost.trt.onnx", program)
+
+
+def test_command_writes_the_file_and_the_script_and_says_what_is_missing(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TADSR_CACHE", str(tmp_path / "cache"))
+    done = run("export.tensorrt", programs / "student.pt2", "--precision", "fp16", "-o", tmp_path / "out.trt.onnx")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"out.trt.onnx", "build_engine.py"}
+    assert "psnr in tensorrt" in done.stdout or "no engine was built: " in done.stdout
+
+
+def test_bad_input_leaves_the_old_file(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, folder = tmp_path / "old.trt.onnx", tmp_path / "file"
+    old.write_bytes(b"old")
+    folder.write_bytes(b"")
+    for name, output, told in (
+        (f"student.{TILE}.pt2", old, "tensorrt fp32 is made from an fp32 program of free sizes"),
+        ("student.pt2", folder / "out.trt.onnx", "cannot be written"),
+    ):
+        monkeypatch.setattr("sys.argv", ["tensorrt.py", str(programs / name), "-o", str(output)])
+        with pytest.raises(ExportError, match=told) as error:
+            main()
+        assert "\n" not in str(error.value)
+    assert old.read_bytes() == b"old"
+
+
+@needs_int8
+def test_fp16_is_not_made_of_integers(program: Program) -> None:
+    with pytest.raises(ExportError, match="tensorrt fp16 is made from an fp32 program"):
+        check(FP16, program)
