@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,20 @@ def show_info(path: Path | None, *, as_json: bool) -> None:
         for row in bundle.manifest.accuracy:
             accuracy.add_row(*(_text(row.get(key, "")) for key in columns))
         console.print(accuracy)
+    if bundle.manifest.advice:
+        console.print(_advice(bundle.manifest.advice))
     console.print("How it was made", style="italic")
     console.print_json(data=bundle.manifest.provenance)
+
+
+def _advice(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What was measured when the bundle was made, on the machine that made it."""
+    table = Table("file", "beside", "worth it", "times faster", "ms", title="Speed where the bundle was made")
+    for row in rows:
+        worth = "yes" if row.get("recommended") is True else "no"
+        numbers = (_text(row.get(key, "")) for key in ("speedup", "median_ms"))
+        table.add_row(_text(row.get("file", "")), _text(row.get("against", "")), worth, *numbers)
+    return table
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,10 @@ from onnx import helper
 from export.errors import ExportError
 from export.graph import Array, Graph
 
-KEEP_SIGN = ("DepthToSpace", "Concat", "Add", "QuantizeLinear", "DequantizeLinear")
+KEEP_SIGN = (
+    *("DepthToSpace", "Reshape", "Squeeze", "Transpose"),
+    *("Concat", "Add", "QuantizeLinear", "DequantizeLinear"),
+)
 """What gives no negative number where it is given none."""
 
 
@@ -63,6 +66,20 @@ def render(model: onnx.ModelProto, dialect: Dialect) -> None:
             nodes.append(_integer_bias(graph, node, scale))
         nodes.append(node)
     graph.replace_nodes(nodes)
+
+
+def wrong_zero_points(model: onnx.ModelProto, dialect: Dialect) -> list[str]:
+    """The roundings of activations in a file whose zero point is not what the dialect has for such a tensor."""
+    graph = Graph(model)
+    nonnegative = _nonnegative(graph)
+    wrong = []
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] not in graph.constants:
+            zero = dialect.nonnegative_zero if node.input[0] in nonnegative else dialect.signed_zero
+            found = graph.constants[node.input[2]]
+            if found != zero or found.dtype != dialect.dtype:
+                wrong.append(node.output[0])
+    return wrong
 
 
 def _check_symmetric(graph: Graph, node: onnx.NodeProto) -> None:

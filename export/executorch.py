@@ -3,13 +3,14 @@
 import logging
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.export import ExportedProgram
+from torch.fx import Graph, Node
 
 from export import proof
 from export.command import run_exporter
@@ -36,23 +37,26 @@ class ExecutorchExporter:
     packages: tuple[str, ...] = ("executorch",)
 
     def export(self, program: Program, path: Path) -> Findings:
-        """Lower the program and write it. Raises ``ExportError`` where XNNPACK takes less than ``REQUIRED_SHARE``."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            logging.disable(logging.WARNING)  # what it says of its own parts is nothing a user could mend
-            try:
-                edge = _lower(_contiguous(program))
-            finally:
-                logging.disable(logging.NOTSET)
-        total, outside = (_macs(graph.graph) for graph in (program.exported, edge.exported_program()))
-        share = 1 - outside / total
+        """Lower the program and write it.
+
+        Raises ``ExportError`` where XNNPACK takes less than ``REQUIRED_SHARE``, or not every convolution.
+        """
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir.lowered_backend_module import executorch_call_delegate
+
+        edge = lower(program, XnnpackPartitioner())
+        share = delegated_share(program, edge)
         if share < REQUIRED_SHARE:
             raise ExportError(
                 f"{program.path}: XNNPACK takes {share:.1%} of the multiply-accumulates, "
                 f"{REQUIRED_SHARE:.0%} are required; nothing was kept"
             )
+        if outside := _convolutions(edge.exported_program().graph):
+            names = ", ".join(node.name for node in outside[:3])
+            raise ExportError(f"{program.path}: XNNPACK does not take {names}; nothing was kept")
         path.write_bytes(edge.to_executorch().buffer)
-        return {"delegated_macs": share}
+        delegates = edge.exported_program().graph.find_nodes(op="call_function", target=executorch_call_delegate)
+        return {"delegated_macs": share, "delegated_graphs": len(delegates)}
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ExecuTorch's own Python runtime, which takes as many threads as there are processors for it."""
@@ -70,10 +74,34 @@ class ExecutorchExporter:
         return run
 
     def verify(self, path: Path, program: Program) -> Report:
-        """ExecuTorch's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
+        """ExecuTorch's answers beside the program's; of an INT8 file every scale and weight in its bytes too.
+
+        Raises ``ExportError`` below ``required_psnr``, or where a number is not the program's to the bit.
+        """
         report = proof.compare(program, self.engine(path))
         proof.require(report, self.required_psnr, str(path))
-        return report
+        return replace(report, findings=_check_numbers(path, program)) if self.precision == "int8" else report
+
+
+def lower(program: Program, partitioner: Any) -> Any:
+    """The program of one tile size with what the partitioner takes lowered, as ExecuTorch's ``EdgeProgramManager``."""
+    from executorch.exir import to_edge_transform_and_lower
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)  # what it says of its own parts is nothing a user could mend
+        try:
+            return to_edge_transform_and_lower(_contiguous(program), partitioner=[partitioner])
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def delegated_share(program: Program, edge: Any) -> float:
+    """The share of the program's multiply-accumulates that no engine but the partitioner's will compute."""
+    before, after = (
+        sum(map(_macs, _convolutions(graph))) for graph in (program.exported.graph, edge.exported_program().graph)
+    )
+    return 1 - after / before
 
 
 def _contiguous(program: Program) -> ExportedProgram:
@@ -85,20 +113,25 @@ def _contiguous(program: Program) -> ExportedProgram:
     return torch.export.export(module, (torch.zeros(1, 3, program.tile, program.tile),))
 
 
-def _lower(program: ExportedProgram) -> Any:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+def _convolutions(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if node.op == "call_function" and "conv" in str(node.target)]
 
 
-def _macs(graph: torch.fx.Graph) -> int:
-    """Multiply-accumulates of the convolutions of a graph."""
-    return sum(
-        math.prod(node.meta["val"].shape) * math.prod(node.args[1].meta["val"].shape[1:])
-        for node in graph.nodes
-        if node.op == "call_function" and "conv" in str(node.target)
-    )
+def _macs(convolution: Node) -> int:
+    weight = convolution.args[1]
+    assert isinstance(weight, Node)
+    return math.prod(convolution.meta["val"].shape) * math.prod(weight.meta["val"].shape[1:])
+
+
+def _check_numbers(path: Path, program: Program) -> Findings:
+    """Hold the numbers in the file's bytes against the program's. Raises ``ExportError``."""
+    from export import integers, xnnpack_file
+
+    written = xnnpack_file.read(path)
+    layers = integers.require_layers(program, written.layers, str(path))
+    if written.scales != set(integers.scales_of(program).values()) or written.zero_points != {0}:
+        raise ExportError(f"{path}: its scales or zero points are not the program's; nothing was kept")
+    return {"layers_equal_to_the_bit": layers}
 
 
 FP32 = ExecutorchExporter("fp32", required_psnr=90)

@@ -1,10 +1,31 @@
 """The table of exporters: a new engine is a new row."""
 
-from export import executorch, onnx
+from export import aoti, coreml, executorch, onnx, tensorrt, torch_tensorrt
+from export.local import LocalExporter
 from export.protocol import Exporter
 
-EXPORTERS: tuple[Exporter, ...] = (onnx.FP32, onnx.INT8, executorch.FP32, executorch.INT8)
+EXPORTERS: tuple[Exporter, ...] = (
+    onnx.FP32,
+    onnx.INT8,
+    onnx.FP16,
+    executorch.FP32,
+    executorch.INT8,
+    coreml.FP16,
+    coreml.INT8,
+    tensorrt.FP16,
+    tensorrt.INT8,
+)
 """In order of preference: a bundle lists its artifacts so, and the runtime takes the first that can run."""
+
+LOCAL: tuple[LocalExporter, ...] = (
+    aoti.FP32,
+    aoti.FP32_TILE,
+    aoti.FP16,
+    aoti.FP16_TILE,
+    torch_tensorrt.FP32,
+    torch_tensorrt.FP16,
+)
+"""Those whose artifacts are native code: built on the machine that runs them, and carried in no bundle."""
 
 USUAL: tuple[Exporter, ...] = (onnx.FP32, onnx.INT8)
 """Those whose artifacts every bundle carries; the others have a file per tile size and are large together."""

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/ablation.md", "docs/compression.md", "docs/folding.md", "docs/performance.md")
+PAGES = (
+    "README.md",
+    "docs/ablation.md",
+    "docs/backends.md",
+    "docs/compression.md",
+    "docs/folding.md",
+    "docs/performance.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -27,6 +27,8 @@ class Block(NamedTuple):
 BLOCKS = (
     Block("README.md", "figures", ("quality", "speed"), tables.quality_and_speed),
     Block("docs/ablation.md", "figures", ("ablation",), tables.ablation),
+    Block("docs/backends.md", "backends", ("backends",), tables.backends),
+    Block("docs/backends.md", "recipes", ("executorch_recipes",), tables.recipes),
     Block("docs/compression.md", "compression", ("compression",), tables.compression),
     Block("docs/compression.md", "pruning", ("pruning",), tables.pruning),
     Block("docs/compression.md", "int8", ("compression", "int8_speed"), tables.int8),

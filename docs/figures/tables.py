@@ -199,3 +199,48 @@ def int8(report: dict[str, Any], advice: Sequence[dict[str, Any]]) -> str:
 
 
 ENGINES = {"onnx": "ONNX Runtime", "pte": "ExecuTorch (XNNPACK)"}
+
+
+BACKENDS = {
+    "onnx": "ONNX Runtime, OpenVINO",
+    "executorch": "ExecuTorch (XNNPACK)",
+    "coreml": "Core ML",
+    "tensorrt": "TensorRT",
+}
+CHECKS = {
+    "worst_psnr": "{:.1f} dB",
+    "openvino_worst_psnr": "{:.1f} dB in OpenVINO",
+    "largest_step": "largest step {:g}",
+    "openvino_largest_step": "largest step {:g} in OpenVINO",
+    "psnr_of_same_steps": "{:.1f} dB of same steps",
+    "layers_equal_to_the_bit": "{:g} layers equal to the bit",
+    "scales_equal_to_the_bit": "{:g} scales equal to the bit",
+    "tensors_with_relu_headroom": "{:g} tensors with ReLU headroom",
+    "psnr_in_float32": "{:.1f} dB in float32",
+    "off_neural_engine": "{:g} operations off the neural engine",
+}
+
+
+def backends(rows: Sequence[dict[str, Any]]) -> str:
+    """A row per file of `export.verify --json`."""
+    lines = ["| backend | precision | tile | check |", "|---|---|---|---|"]
+    for row in rows:
+        report = row["report"] or {}
+        figures = {**report, **report.get("findings", {})}
+        found = [form.format(figures[name]) for name, form in CHECKS.items() if name in figures]
+        told = row["problem"] or row["unchecked"] or "; ".join(found)
+        lines.append(f"| {BACKENDS[row['backend']]} | {row['precision']} | {row['tile'] or 'any'} | {told} |")
+    return "\n".join(lines)
+
+
+def recipes(trials: Sequence[dict[str, Any]]) -> str:
+    """A row per delegate and program of `export.executorch_recipes --json`."""
+    lines = ["| delegate | program | share of multiply-accumulates | MB | |", "|---|---|---|---|---|"]
+    for trial in trials:
+        lowered = trial["problem"] is None
+        figures = f"{trial['delegated_macs']:.0%} | {trial['size'] / 1e6:.2f}" if lowered else "– | –"
+        lines.append(
+            f"| {trial['delegate']} | {trial['precision']}, {trial['tile']}×{trial['tile']} | {figures} "
+            f"| {'lowers' if lowered else trial['problem']} |"
+        )
+    return "\n".join(lines)

@@ -22,6 +22,20 @@ def test_tables(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
         assert text in done.out
 
 
+def test_advice(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    done = tadsr("info", toy_bundle)
+    assert "worth it" not in done.out
+    folder = Path(shutil.copytree(toy_bundle, tmp_path / "toy.tadsr"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    fast = {"file": "toy.onnx", "against": "slow.onnx", "recommended": True, "speedup": 2.53, "median_ms": 9.75}
+    slow = {"file": "[bold]", "recommended": False}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "advice": [fast, slow]}))
+    done = tadsr("info", folder)
+    assert (done.code, done.err) == (0, "")
+    for text in ("worth it", "slow.onnx", "yes", "2.53", "9.75", "[bold]"):
+        assert text in done.out
+
+
 def test_damage_is_told(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(toy_bundle, tmp_path / "toy.tadsr"))
     (folder / "toy.onnx").write_bytes(b"changed")

@@ -17,6 +17,8 @@ from train.networks.unet import UNet
 TILE = 32
 HAS_TORCHAO = importlib.util.find_spec("torchao") is not None
 needs_int8 = pytest.mark.skipif(not HAS_TORCHAO, reason="needs torchao, which makes the INT8 program")
+HAS_COREMLTOOLS = importlib.util.find_spec("coremltools") is not None
+needs_coremltools = pytest.mark.skipif(not HAS_COREMLTOOLS, reason="needs coremltools, which is not installed")
 needs_executorch = pytest.mark.skipif(
     importlib.util.find_spec("executorch") is None, reason="needs executorch, which is not installed"
 )

@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.speed import advise
 from runtime.errors import BundleError
 from runtime.manifest import Manifest
-from tests.export.programs import CARD, TILE, needs_executorch, needs_int8
+from tests.export.programs import CARD, HAS_COREMLTOOLS, TILE, needs_executorch, needs_int8
 from tests.export.test_onnx import run
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -70,10 +70,14 @@ def test_everything(programs: Path, tmp_path: Path) -> None:
     assert [(artifact.backend, artifact.precision, artifact.tile) for artifact in manifest.artifacts] == [
         ("onnx", "fp32", None),
         ("onnx", "int8", None),
+        ("onnx", "fp16", None),
         ("executorch", "fp32", TILE),
         ("executorch", "int8", TILE),
+        *([("coreml", "fp16", TILE), ("coreml", "int8", TILE)] if HAS_COREMLTOOLS else []),
+        ("tensorrt", "fp16", None),
+        ("tensorrt", "int8", None),
     ]
-    assert done.stdout.count("recommended here: ") == 2
+    assert done.stdout.count("recommended here: ") == 3
 
 
 def test_slower_is_not_recommended() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import executorch
+from export import executorch, integers
 from export.errors import ExportError
 from export.program import open_program
 from export.protocol import Exporter, check, render
@@ -43,10 +43,39 @@ def test_what_xnnpack_does_not_take_is_an_error(
 ) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
-    monkeypatch.setattr(executorch, "_lower", to_edge_transform_and_lower)
+    monkeypatch.setattr(executorch, "lower", lambda program, _: to_edge_transform_and_lower(program.exported))
     with pytest.raises(ExportError, match=r"XNNPACK takes 0\.0% of the multiply-accumulates, 99% are required"):
         executorch.FP32.export(open_program(programs / f"student.{TILE}.pt2"), tmp_path / "out.pte")
     assert not (tmp_path / "out.pte").exists()
+
+
+@pytest.mark.slow
+@needs_executorch
+def test_no_convolution_stays_outside_however_small(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from executorch.exir import to_edge_transform_and_lower
+
+    monkeypatch.setattr(executorch, "lower", lambda program, _: to_edge_transform_and_lower(program.exported))
+    monkeypatch.setattr(executorch, "REQUIRED_SHARE", 0.0)
+    with pytest.raises(ExportError, match="XNNPACK does not take aten_convolution_default"):
+        executorch.FP32.export(open_program(programs / f"student.{TILE}.pt2"), tmp_path / "out.pte")
+
+
+@needs_executorch
+@needs_int8
+def test_a_changed_scale_in_the_file_is_found(programs: Path, tmp_path: Path) -> None:
+    program = open_program(programs / f"student.int8.{TILE}.pt2")
+    path = tmp_path / "out.pte"
+    executorch.INT8.export(program, path)
+    found = executorch.INT8.verify(path, program).findings
+    assert found == {"layers_equal_to_the_bit": len(integers.layers_of(program))}
+    scale = next(iter(integers.scales_of(program).values()))
+    data = path.read_bytes()
+    assert scale in data
+    path.write_bytes(data.replace(scale, np.nextafter(np.frombuffer(scale, np.float32), np.float32(1)).tobytes()))
+    with pytest.raises(ExportError, match="are not the program's"):
+        executorch.INT8.verify(path, program)
 
 
 @needs_executorch

@@ -9,9 +9,12 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from export import onnx_integers
 from export.errors import ExportError
 from export.forced import compare_steps
-from export.onnx import FP32, INT8, _session, integer_weights, quantized_tensors, run_in_float
+from export.onnx import FP32, INT8
+from export.onnx_engines import in_onnxruntime, onnxruntime_session
+from export.onnx_integers import integer_weights, quantized_tensors, run_in_float
 from export.pixel_shuffle import PHASES
 from export.program import QUANTIZE, Program, open_program
 from export.proof import photo_like
@@ -66,7 +69,7 @@ def test_sums_run_as_integers_and_no_activation_is_int8(artifact: Path, tmp_path
     rounded = {node.input[0] for node in written if node.op_type == "QuantizeLinear"}
     rounded |= {node.input[0] for node in written if node.op_type == "Relu" and node.output[0] in rounded}
     integer_sums = [name for name in rounded if before.get(name) == "Add"]
-    _session(artifact.read_bytes(), optimized=tmp_path / "optimized.onnx")
+    onnxruntime_session(artifact.read_bytes(), optimized=tmp_path / "optimized.onnx")
     graph = onnx.load(tmp_path / "optimized.onnx").graph
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("QLinearAdd") == len(integer_sums) > 3
@@ -115,27 +118,42 @@ def test_layers_of_equal_biases_stay_apart(tmp_path: Path) -> None:
     assert report.findings["largest_step"] <= 1
 
 
-def test_a_weight_that_is_one_step_off_is_found(program: Program, changed: Callable[..., Path]) -> None:
-    def enlarge(weight: np.ndarray) -> np.ndarray:
-        weight[:, 0] += np.where(weight[:, 0] < 100, 20, -20).astype(np.int8)
-        return weight
-
-    with pytest.raises(ExportError, match="steps from the program's"):
-        INT8.verify(changed("conv1.weight", enlarge), program)
-
-
-def test_a_changed_scale_is_found(program: Program, changed: Callable[..., Path]) -> None:
-    with pytest.raises(ExportError, match="steps from the program's"):
-        INT8.verify(changed("quantize_per_tensor_3.scale", lambda scale: scale * np.float32(1.05)), program)
+def test_headroom_is_listed(program: Program, artifact: Path) -> None:
+    model = onnx.load(artifact)
+    relus = {node.output[0] for node in model.graph.node if node.op_type == "Relu"}
+    listed = {entry.key: entry.value.split() for entry in model.metadata_props}[onnx_integers.HEADROOM]
+    behind_relus = [n.output[0] for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] in relus]
+    assert set(behind_relus) <= set(listed) == set(onnx_integers.headroom(model))
+    assert INT8.verify(artifact, program).findings["tensors_with_relu_headroom"] == len(listed)
+    signed = [node.output[0] for node in model.graph.node if node.input[2:] == ["zero_point.signed"]]
+    assert signed
+    assert not {*signed} & {*listed}
 
 
-def test_a_changed_bias_is_found(program: Program, changed: Callable[..., Path]) -> None:
-    with pytest.raises(ExportError, match="steps from the program's"):
-        INT8.verify(changed("conv2.bias.steps", lambda bias: bias + 2000), program)
+def one_step(weight: np.ndarray) -> np.ndarray:
+    weight.flat[0] += 1 if weight.flat[0] < 100 else -1
+    return weight
+
+
+@pytest.mark.parametrize(
+    ("constant", "change", "told"),
+    [
+        ("conv1.weight", one_step, "weights or scales of 1 of"),
+        ("conv1.weight.scale", lambda scale: np.nextafter(scale, np.float32(1)), "weights or scales of 1 of"),
+        ("quantize_per_tensor_3.scale", lambda scale: np.nextafter(scale, np.float32(1)), "are not the program's"),
+        ("zero_point.signed", lambda zero: zero - np.uint8(1), "are not the dialect's"),
+        ("conv2.bias.steps", lambda bias: bias + 2000, "steps from the program's"),
+    ],
+)
+def test_a_changed_number_is_found(
+    program: Program, changed: Callable[..., Path], constant: str, change: Callable[[np.ndarray], np.ndarray], told: str
+) -> None:
+    with pytest.raises(ExportError, match=told):
+        INT8.verify(changed(constant, change), program)
 
 
 def test_the_comparison_is_of_every_tensor(program: Program, artifact: Path) -> None:
-    steps = quantized_tensors(artifact, PICTURE)
+    steps, _ = quantized_tensors(artifact, PICTURE, in_onnxruntime)
     names = {node.name for node in program.exported.graph.nodes if node.target is QUANTIZE}
     reordered = {name for name in steps if name.endswith(PHASES)}
     assert {name.removesuffix(PHASES) for name in steps} == names

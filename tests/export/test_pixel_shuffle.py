@@ -14,10 +14,13 @@ from onnx import helper, numpy_helper
 from onnx.numpy_helper import from_array
 
 from export import pixel_shuffle
-from export.onnx import FP32, INT8, OPSET, OnnxExporter, quantized_tensors
+from export.onnx import FP32, INT8, OnnxExporter
+from export.onnx_engines import in_onnxruntime
+from export.onnx_integers import quantized_tensors
 from export.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
 from export.program import open_program
 from export.proof import photo_like
+from export.torch_onnx import OPSET
 from tests.export.programs import needs_int8
 
 SIZES = st.integers(1, 5)
@@ -186,7 +189,9 @@ def test_the_float_artifact_makes_the_same_picture(both: Callable[..., tuple[Pat
 
 @needs_int8
 def test_the_integers_of_the_int8_artifact_are_the_same(both: Callable[..., tuple[Path, Path]], programs: Path) -> None:
-    new, plain = (quantized_tensors(path, PICTURE) for path in both(INT8, programs / "student.int8.pt2"))
+    new, plain = (
+        quantized_tensors(path, PICTURE, in_onnxruntime)[0] for path in both(INT8, programs / "student.int8.pt2")
+    )
     assert {name.removesuffix(PHASES) for name in new} == plain.keys()
     for name, value in new.items():
         right = plain[name.removesuffix(PHASES)]

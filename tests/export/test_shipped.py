@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import runtime
-from export.onnx import integer_weights, run_in_float
+from export.onnx_integers import integer_weights, run_in_float
 from export.saturation import LARGEST_PAIR, largest_pair
 
 
