@@ -15,12 +15,12 @@ from rich.progress import track
 from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS, USUAL
-from export.program import Program, open_program
+from export.program import Program, for_tile, open_program
 from export.protocol import Exporter, Report, accepts, missing, render
 from export.speed import SIDE, advise, timing_threads
 from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
-from runtime.program import ProgramCard
+from runtime.program import ProgramCard, read_card
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,20 @@ class _Made:
         return {"file": self.path.name, "against": "program", **figures}
 
 
-def bundle(paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = USUAL) -> Bundle:
+def bundle(
+    paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = USUAL, tiles: Sequence[int] = ()
+) -> Bundle:
     """Export the programs with every exporter that takes them and write the bundle; an earlier one survives a failure.
 
-    The programs are of one network: ``student.pt2``, and the ``student.int8.pt2`` that was made of it. Raises
-    ``ExportError`` or ``BundleError``.
+    The programs are of one network: ``student.pt2``, and the ``student.int8.pt2`` that was made of it. Engines that
+    need one tile size are given each of ``tiles``. Raises ``ExportError`` or ``BundleError``.
     """
     check_target(output)
     programs = [open_program(path) for path in paths]
     card = _common_card(programs)
-    jobs = [(exporter, program) for exporter in exporters for program in programs if accepts(exporter, program)]
-    if idle := [program for program in programs if program not in [job[1] for job in jobs]]:
+    sized = [*programs, *(for_tile(each, side) for each in programs if each.tile is None for side in tiles)]
+    jobs = [(exporter, program) for exporter in exporters for program in sized if accepts(exporter, program)]
+    if idle := [program for program in programs if program.path not in [job[1].path for job in jobs]]:
         raise ExportError(f"{idle[0].path}: nothing in a bundle is made of it; add --all, or leave it out")
     with tempfile.TemporaryDirectory() as folder:
         made = []
@@ -113,12 +116,6 @@ def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
     return rows
 
 
-def _with_tiles(paths: Sequence[Path]) -> list[Path]:
-    """The programs and those for one tile size that lie beside them: ``student.128.pt2`` beside ``student.pt2``."""
-    beside = [sorted(path.parent.glob(f"{path.stem}.[0-9]*{path.suffix}"), key=lambda p: len(p.name)) for path in paths]
-    return list(dict.fromkeys([*paths, *(tile for tiles in beside for tile in tiles)]))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
     parser.add_argument(
@@ -126,17 +123,18 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help=f"the bundle folder to write, NAME{SUFFIX}")
     parser.add_argument(
-        "--all", action="store_true", help="for every engine, also from the programs for one tile size beside them"
+        "--tiles", type=int, nargs="+", metavar="SIDE", help="for engines that need one tile size; default: the middle"
     )
+    parser.add_argument("--all", action="store_true", help="for every engine, in every precision and tile size")
     arguments = parser.parse_args()
-    exporters, paths = (USUAL, arguments.programs)
-    if arguments.all:
-        absent = {exporter: reason for exporter in EXPORTERS if (reason := missing(exporter))}
-        for exporter, reason in absent.items():
-            commands.say(f"left out: {exporter.name} {exporter.precision}: {reason}")
-        exporters = tuple(exporter for exporter in EXPORTERS if exporter not in absent)
-        paths = _with_tiles(arguments.programs)
-    written = bundle(paths, arguments.output, exporters).manifest
+    wanted = EXPORTERS if arguments.all else USUAL
+    absent = {exporter: reason for exporter in wanted if (reason := missing(exporter))}
+    for exporter, reason in absent.items():
+        commands.say(f"left out: {exporter.name} {exporter.precision}: {reason}")
+    exporters = tuple(exporter for exporter in wanted if exporter not in absent)
+    known = read_card(arguments.programs[0]).tiles
+    tiles = arguments.tiles or (known if arguments.all else [known[len(known) // 2]])
+    written = bundle(arguments.programs, arguments.output, exporters, tiles).manifest
     for artifact, row in zip(written.artifacts, written.accuracy, strict=True):
         figures = {name: value for name, value in row.items() if name not in ("file", "against")}
         report = Report(figures.pop("worst_psnr"), figures.pop("largest_error"), figures)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from export.errors import ExportError
-from export.program import open_program
+from export.program import for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, Report, render
 from runtime import commands
 from runtime.atomic import replacing
@@ -32,6 +32,8 @@ def parser_of(name: str, *exporters: Exporter) -> argparse.ArgumentParser:
     )
     precisions = sorted(exporter.precision for exporter in exporters)
     parser.add_argument("--precision", choices=precisions, help="default: the most exact that the program can be")
+    if exporters[0].static:
+        parser.add_argument("--tile", type=int, help="side of its one tile, in pixels, for a program of free sizes")
     return parser
 
 
@@ -42,6 +44,8 @@ def write_all(arguments: argparse.Namespace, *exporters: Exporter) -> None:
         program = open_program(path)
         usual = next(each.precision for each in exporters if MADE_FROM[each.precision] == program.precision)
         exporter = table[arguments.precision or usual]
+        if exporter.static and arguments.tile is not None:
+            program = for_tile(program, arguments.tile)
         several = len(arguments.programs) > 1
         output = arguments.output / path.with_suffix(exporter.suffix).name if several else arguments.output
         try:

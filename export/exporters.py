@@ -27,5 +27,5 @@ LOCAL: tuple[LocalExporter, ...] = (
 )
 """Those whose artifacts are native code: built on the machine that runs them, and carried in no bundle."""
 
-USUAL: tuple[Exporter, ...] = (onnx.FP32, onnx.INT8)
-"""Those whose artifacts every bundle carries; the others have a file per tile size and are large together."""
+USUAL: tuple[Exporter, ...] = (onnx.FP32, onnx.INT8, executorch.INT8, coreml.INT8)
+"""What a bundle carries: a phone's engines have one small file each."""

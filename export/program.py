@@ -3,7 +3,7 @@
 import logging
 import warnings
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -61,6 +61,22 @@ def open_program(path: Path) -> Program:
         )
     is_int8 = any(node.target is QUANTIZE for node in exported.graph.nodes)
     return Program(path, exported, card, "int8" if is_int8 else "fp32", _tile(path, exported, str(inputs[0])))
+
+
+def for_tile(program: Program, side: int) -> Program:
+    """The same network for one picture of [side, side], every shape in it a number: some engines need that.
+
+    Raises ``ExportError`` where the program is for another tile already, or ``side`` is no multiple of its ``align``.
+    """
+    if program.tile == side:
+        return program
+    if program.tile is not None:
+        raise ExportError(f"{program.path}: is for tiles of {program.tile} only; give the program of free sizes")
+    if side < 1 or side % program.card.align:
+        raise ExportError(f"{program.path}: tiles are multiples of {program.card.align}, not {side}")
+    with torch.no_grad():
+        exported = torch.export.export(program.exported.module(), (torch.zeros(1, 3, side, side),))
+    return replace(program, exported=exported, tile=side)
 
 
 def _tile(path: Path, program: ExportedProgram, name: str) -> int | None:

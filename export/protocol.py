@@ -50,7 +50,7 @@ class Exporter(Protocol):
 
     @property
     def static(self) -> bool:
-        """Whether it takes the programs of one tile size, and not the one of free sizes."""
+        """Whether it takes programs of one tile size, and none of free sizes."""
 
     @property
     def extra(self) -> str:
@@ -89,11 +89,13 @@ def check(exporter: Exporter, program: Program) -> None:
         raise ExportError(reason)
     if accepts(exporter, program):
         return
-    kinds = {True: "one tile size (student.TILE.pt2)", False: "free sizes (student.pt2)"}
-    raise ExportError(
-        f"{program.path}: an {program.precision} program of {kinds[program.tile is not None]}; {exporter.name} "
-        f"{exporter.precision} is made from an {MADE_FROM[exporter.precision]} program of {kinds[exporter.static]}"
-    )
+    made_from, kind = MADE_FROM[exporter.precision], f"{exporter.name} {exporter.precision}"
+    if made_from != program.precision:
+        raise ExportError(f"{program.path}: an {program.precision} program; {kind} is made from an {made_from} program")
+    if exporter.static:
+        tiles = ", ".join(map(str, program.card.tiles))
+        raise ExportError(f"{program.path}: of free sizes; {kind} is for one tile size: give it as --tile ({tiles})")
+    raise ExportError(f"{program.path}: for tiles of {program.tile}; {kind} is made from a program of free sizes")
 
 
 def render(exporter: Exporter, program: Program, path: Path) -> Report:

@@ -14,7 +14,7 @@ from rich.table import Table
 from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS
-from export.program import Program, open_program
+from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Report, missing
 from runtime import commands
 from runtime.bundle import Artifact, Bundle, read_bundle
@@ -49,7 +49,7 @@ def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder
     path.write_bytes(bundle.open(artifact))
     exporter = next((e for e in EXPORTERS if (e.name, e.precision) == (artifact.backend, artifact.precision)), None)
     made_from = MADE_FROM.get(artifact.precision)
-    program = next((p for p in programs if (p.precision, p.tile) == (made_from, artifact.tile)), None)
+    program = next((p for p in programs if p.precision == made_from and p.tile in (artifact.tile, None)), None)
     problem = unchecked = report = None
     if exporter is None:
         unchecked = f"no exporter for {artifact.backend}/{artifact.precision}"
@@ -59,7 +59,8 @@ def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder
         unchecked = "its program is not among those given"
     else:
         try:
-            report = exporter.verify(path, program)
+            sized = program if artifact.tile is None else for_tile(program, artifact.tile)
+            report = exporter.verify(path, sized)
         except ExportError as error:
             problem = str(error).removeprefix(f"{folder}/")
     return Row(artifact.file, artifact.backend, artifact.precision, artifact.tile, problem, unchecked, report)

@@ -8,11 +8,15 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from compress.deployed import Deployed
+from compress.folding.static_decoder import static_decoder
+from compress.folding.statistics import measure_statistics
 from runtime.program import ProgramCard
-from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT
+from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ
 from train.networks.autoencoder import Decoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
+from train.networks.vq import VQAutoencoder
+from train.rs_fill import filled
 
 TILE = 32
 HAS_TORCHAO = importlib.util.find_spec("torchao") is not None
@@ -45,9 +49,18 @@ def tiny_network(bias: float) -> Deployed:
     return network.eval().requires_grad_(False)
 
 
-def write_programs(folder: Path) -> Path:
+def vq_network() -> Deployed:
+    """A mobile student in VQ-f4 latents, of random weights."""
+    torch.manual_seed(0)
+    autoencoder = VQAutoencoder(VQ).eval().requires_grad_(False)
+    autoencoder.load_state_dict({**autoencoder.state_dict(), **filled(autoencoder, 3, rounded=False)})
+    decoder = static_decoder(autoencoder, measure_statistics(autoencoder, [torch.randn(1, 3, 16, 16)]))
+    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder)
+    return network.eval().requires_grad_(False)
+
+
+def write_programs(folder: Path, network: Deployed) -> Path:
     """``student.pt2``, ``student.32.pt2`` and ``program.json``; with torchao also ``student.int8{,.32}.pt2``."""
-    network = tiny_network(bias=0.05)
     programs: dict[str, torch.nn.Module] = {"student": network}
     if HAS_TORCHAO:
         programs["student.int8"] = quantize(network)
@@ -69,11 +82,13 @@ def quantize(network: torch.nn.Module) -> torch.nn.Module:
     """The network in INT8, calibrated on noise; the first and the last convolution stay in float."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
 
+    from compress.quantization.layers import layers
     from compress.quantization.learnt_range import LearntRange
     from compress.quantization.quantizer import Int8Quantizer
 
     module = export_free(network).module()
-    prepared = prepare_qat_pt2e(module, Int8Quantizer({"lr_encoder.layers.0", "decoder.5.0"}))
+    outermost = {layer.name for layer in layers(module, torch.rand(2, 3, 32, 48)) if layer.outermost}
+    prepared = prepare_qat_pt2e(module, Int8Quantizer(outermost))
     largest: dict[LearntRange, float] = {}
 
     def see(rounding: LearntRange, given: tuple[torch.Tensor]) -> None:

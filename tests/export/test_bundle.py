@@ -21,7 +21,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
 
 
 def test_bundle_is_what_the_runtime_reads(programs: Path, tmp_path: Path) -> None:
-    written = bundle([programs / "student.pt2"], tmp_path / "tiny.tadsr")
+    written = bundle([programs / "student.pt2"], tmp_path / "tiny.tadsr", tiles=[TILE])
     assert (written.manifest.name, written.manifest.align, written.manifest.advice) == ("tiny", 2, [])
     assert runtime.upscale(PICTURE, bundle=tmp_path / "tiny.tadsr").shape == (28, 36, 3)
 

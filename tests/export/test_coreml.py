@@ -9,9 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compress.deployed import Deployed
-from compress.folding.static_decoder import static_decoder
-from compress.folding.statistics import measure_statistics
 from export import coreml, proof
 from export.bundle import bundle
 from export.coreml import FP16, INT8, CoremlExporter
@@ -23,13 +20,8 @@ from export.program import Program, open_program
 from export.protocol import check, render
 from export.verify import verify
 from runtime.bundle import read_bundle
-from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8
+from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, vq_network
 from tests.export.test_onnx import run
-from tests.tiny import LR_ENCODER, STUDENT, VQ
-from train.networks.lr_encoder import LREncoder
-from train.networks.unet import UNet
-from train.networks.vq import VQAutoencoder
-from train.rs_fill import filled
 
 KINDS = [pytest.param("student", FP16, id="fp16"), pytest.param("student.int8", INT8, marks=needs_int8, id="int8")]
 
@@ -118,12 +110,8 @@ def test_every_scale_and_zero_point_is_the_programs_to_the_bit(programs: Path, a
 
 @needs_coremltools
 def test_a_student_in_vq_latents_passes(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    autoencoder = VQAutoencoder(VQ).eval().requires_grad_(False)
-    autoencoder.load_state_dict({**autoencoder.state_dict(), **filled(autoencoder, 3, rounded=False)})
-    decoder = static_decoder(autoencoder, measure_statistics(autoencoder, [torch.randn(1, 3, 16, 16)]))
-    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder)
-    report = render(FP16, program_of(network.eval().requires_grad_(False), tmp_path), tmp_path / "vq.mlpackage")
+    network = vq_network()
+    report = render(FP16, program_of(network, tmp_path), tmp_path / "vq.mlpackage")
     assert report.worst_psnr >= 55
     assert "silu" in {operation.kind for operation in read_package(tmp_path / "vq.mlpackage").operations}
 
@@ -176,9 +164,7 @@ def test_what_a_phone_would_get_wrong_is_an_error(tmp_path: Path, between: nn.Mo
 
 @needs_coremltools
 def test_it_wants_one_tile_size(programs: Path) -> None:
-    with pytest.raises(
-        ExportError, match=r"of free sizes \(student\.pt2\); coreml fp16 is made from an fp32 program of"
-    ):
+    with pytest.raises(ExportError, match=r"of free sizes; coreml fp16 is for one tile size: give it as --tile \(32\)"):
         check(FP16, open_program(programs / "student.pt2"))
 
 
