@@ -128,8 +128,8 @@ def test_bad_programs_are_one_line_errors(tmp_path: Path) -> None:
 
 def test_programs_of_the_wrong_kind_are_one_line_errors(programs: Path, tmp_path: Path) -> None:
     for name, options, told in (
-        ("student.pt2", ["--precision", "int8"], "an fp32 program of free sizes"),
-        (f"student.{TILE}.pt2", [], "an fp32 program of one tile size"),
+        ("student.pt2", ["--precision", "int8"], "an fp32 program; onnx int8 is made from an int8 program"),
+        (f"student.{TILE}.pt2", [], f"for tiles of {TILE}; onnx fp32 is made from a program of free sizes"),
     ):
         done = run("export.onnx", programs / name, "-o", tmp_path / "out.onnx", *options)
         assert done.returncode == 2
