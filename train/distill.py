@@ -21,7 +21,7 @@ from train import diffusion
 from train.checkpoints import load_unet
 from train.data import Sample
 from train.errors import TrainError
-from train.inputs import load_autoencoder, load_teacher
+from train.inputs import load_autoencoder, load_teacher, start_from
 from train.latents import Condition, bind, condition, scale_of
 from train.loop import train
 from train.losses import vanilla_distillation
@@ -116,12 +116,7 @@ class DistillTask:
                 f"{self.teacher.config.lq_factor} times finer; give --student same"
             )
         if self.settings.init is not None:
-            loaded, _ = load_unet(self.settings.init)
-            if loaded.config != student.config or loaded.latent_channels != student.latent_channels:
-                raise TrainError(
-                    f"{self.settings.init}: a student of other sizes; give the --preset that it was made with"
-                )
-            student.load_state_dict(loaded.state_dict())
+            start_from(load_unet(self.settings.init)[0], student, self.settings.init)
         elif student.config == self.teacher.config:
             student.load_state_dict(self.teacher.state_dict())
         return student

@@ -39,3 +39,10 @@ def _check_family(path: Path, network: nn.Module, model: Model, same: bool) -> N
             f"{path}: the network in it is {type(network).__name__}, and the preset is of the {model.family} family; "
             "give another file, or the --preset that this one belongs to"
         )
+
+
+def start_from(loaded: AnyUNet, network: AnyUNet, path: Path) -> None:
+    """Copy the weights that ``path`` held into a network. Raises ``TrainError`` where its sizes are others."""
+    if loaded.config != network.config or loaded.latent_channels != network.latent_channels:
+        raise TrainError(f"{path}: a network of other sizes; give the --preset that it was made with")
+    network.load_state_dict(loaded.state_dict())

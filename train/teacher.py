@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from runtime import commands
 from train import diffusion
-from train.inputs import load_autoencoder
+from train.inputs import load_autoencoder, load_teacher, start_from
 from train.latents import bind, condition, scale_of
 from train.loop import train
 from train.losses import mse
@@ -29,6 +29,9 @@ class TeacherSettings(TrainingSettings):
 
     autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
     """Weights of the autoencoder: .safetensors, or an official .pth of the preset's."""
+    init: Path | None = None
+    """Weights of a teacher that this one starts from, in the same latents; for larger crops, say, or your own photos.
+    Without, it starts at random."""
 
 
 class TeacherTask:
@@ -42,6 +45,8 @@ class TeacherTask:
         self.autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         torch.manual_seed(settings.seed)
         teacher = build_unet(settings.model.family_teacher, self.autoencoder.latent_channels)
+        if settings.init is not None:
+            start_from(load_teacher(settings.init, settings.model)[0], teacher, settings.init)
         self.scale = scale_of(self.autoencoder, teacher)
         self.players = {"teacher": Player(teacher)}
 
