@@ -4,9 +4,6 @@ Writes programs, image in and image out, and ``program.json`` beside them: ``stu
 width, and ``student.TILE.pt2`` for one picture of every tile size that suits, from the same weights.
 """
 
-import hashlib
-import shlex
-import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +36,7 @@ from train.networks.vq import VQAutoencoder
 from train.processes import is_first
 from train.settings import parse
 from train.sources import seen_licences, some_photos, training_data
+from train.teacher_samples import file_hash
 
 TILES = [128, 256, 512]
 
@@ -107,17 +105,13 @@ def write_reference(network: DeployedReference, settings: FoldSettings) -> list[
 def _sources(settings: FoldSettings) -> dict[str, Any]:
     files = {"autoencoder": settings.autoencoder, "student": settings.student, "lr_encoder": settings.lr_encoder}
     known = {name: _identity(path) for name, path in files.items() if path is not None}
-    return {**known, "command": _command(), "torch": metadata.version("torch")}
+    return {**known, "command": commands.typed("compress.fold"), "torch": metadata.version("torch")}
 
 
 def _identity(path: Path) -> dict[str, Any]:
     if path.suffix in OFFICIAL:
-        return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        return {"file": path.name, "sha256": file_hash(path)}
     return network_identity(path)
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "compress.fold", *sys.argv[1:]])
 
 
 def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
@@ -156,7 +150,7 @@ def _finetuned(settings: FoldSettings) -> list[Path]:
     network = fold(_decoder(trained, task), trained.student, trained.lr_encoder, task.schedule)
     paths = write_programs(network, settings, steps)
     if settings.pairs is not None and settings.report is not None:
-        provenance = {"command": _command(), "seed": settings.seed}
+        provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}
         for row in add_rows(task, trained.student, paths[0], settings.pairs, settings.report, provenance):
             commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
     return paths

@@ -6,9 +6,7 @@ Writes the row into ``DIR/report.json`` and its pictures into ``DIR/pictures/STA
 import argparse
 import hashlib
 import math
-import shlex
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from compress.comparison import Picture, mean_psnr, worst_tile
-from compress.opened import open_model
+from compress.opened import Opened, open_model
 from compress.rows import (
     ORIGINALS,
     PICTURES,
@@ -110,6 +108,23 @@ def measure(
         row = Row(stage, against, {**figures, **further}, _worst(measured), _provenance(provenance, before))
     put_row(row, before, report)
     return row
+
+
+def measure_opened(
+    stage: str, model: Opened, pairs: Path, report: Path, *, against: str | None, provenance: dict[str, Any]
+) -> Row:
+    """``measure`` of a model with what is known of its size. Raises as ``measure``."""
+    return measure(
+        stage,
+        model.restorer,
+        pairs,
+        report,
+        against=against,
+        size=model.size,
+        macs_per_pixel=model.macs_per_pixel,
+        parameters=model.parameters,
+        provenance=provenance,
+    )
 
 
 def identity(folder: Path, pairs: list[Pair]) -> PairsIdentity:
@@ -250,18 +265,9 @@ def main() -> None:
     check_report(asked.pairs, asked.report, asked.against)
     options = SamplingOptions(asked.autoencoder, asked.steps, asked.seed)
     model = open_model(asked.model, options, asked.backend, asked.precision)
-    command = shlex.join(["python", "-m", "compress.measure", *sys.argv[1:]])
-    row = measure(
-        asked.stage,
-        model.restorer,
-        asked.pairs,
-        asked.report,
-        against=asked.against,
-        size=model.size,
-        macs_per_pixel=model.macs_per_pixel,
-        parameters=model.parameters,
-        provenance={"command": command, "seed": asked.seed},
-    )
+    command = commands.typed("compress.measure")
+    provenance = {"command": command, "seed": asked.seed}
+    row = measure_opened(asked.stage, model, asked.pairs, asked.report, against=asked.against, provenance=provenance)
     commands.say(f"{asked.report}: {row.stage}, {in_short(row)}")
 
 

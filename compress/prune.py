@@ -3,8 +3,6 @@
 Writes ``autoencoder.safetensors``, which every stage takes in the place of the full one.
 """
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +36,7 @@ def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Pat
     assert isinstance(latents, StudentLatents)
     encoder = latents.autoencoder.get_submodule("encoder") if latents.lr_encoder is None else latents.lr_encoder
     before = sum(parameter.numel() for part in (encoder, latents.student) for parameter in part.parameters())
-    provenance = {"command": shlex.join(["python", "-m", "compress.prune", *sys.argv[1:]]), "seed": settings.seed}
+    provenance = {"command": commands.typed("compress.prune"), "seed": settings.seed}
 
     def measure_with(decoder: Part, stage: str, against: str | None, further: dict[str, float]) -> Row:
         restore = restorer(latents, decoder, settings.seed)

@@ -5,8 +5,6 @@ scales, ``program.json`` beside them, and ``sensitivity.json``: what INT8 costs 
 """
 
 import copy
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from torch.fx import GraphModule
 
 from compress.folding.programs import export_free, export_static, save_program
-from compress.measure import check_report, in_short, measure
+from compress.measure import check_report, in_short, measure_opened
 from compress.opened import open_model
 from compress.quantization.calibrated import calibrated
 from compress.quantization.calibration import calibration_tiles
@@ -48,17 +46,8 @@ def add_row(stage: str, program: Path, settings: QuantizeSettings, against: str 
     if settings.pairs is None or settings.report is None:
         return
     model = open_model(program, SamplingOptions())
-    row = measure(
-        stage,
-        model.restorer,
-        settings.pairs,
-        settings.report,
-        against=against,
-        size=model.size,
-        macs_per_pixel=model.macs_per_pixel,
-        parameters=model.parameters,
-        provenance={"command": _command(), "seed": settings.seed},
-    )
+    provenance = {"command": commands.typed("compress.quantize"), "seed": settings.seed}
+    row = measure_opened(stage, model, settings.pairs, settings.report, against=against, provenance=provenance)
     commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
 
 
@@ -66,14 +55,10 @@ def _is_measured(stage: str, report: Path) -> bool:
     return (report / REPORT_FILE).is_file() and read_report(report).has(stage)
 
 
-def _command() -> str:
-    return shlex.join(["python", "-m", "compress.quantize", *sys.argv[1:]])
-
-
 def _described(card: ProgramCard, settings: QuantizeSettings, steps: int) -> ProgramCard:
     finetuning = {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed}
     quantisation: dict[str, Any] = {
-        "command": _command(),
+        "command": commands.typed("compress.quantize"),
         "program": {"file": settings.program.name, "sha256": file_hash(settings.program)},
         "calibration": settings.calibration,
         "finetuning": finetuning,

@@ -16,7 +16,7 @@ from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS, USUAL
 from export.program import Program, for_tile, open_program
-from export.protocol import Exporter, Report, accepts, missing, render
+from export.protocol import MADE_FROM, Exporter, Report, accepts, missing, render
 from export.speed import SIDE, advise, timing_threads
 from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
@@ -54,7 +54,9 @@ def bundle(
     check_target(output)
     programs = [open_program(path) for path in paths]
     card = _common_card(programs)
-    sized = [*programs, *(for_tile(each, side) for each in programs if each.tile is None for side in tiles)]
+    for_tiles = {MADE_FROM[exporter.precision] for exporter in exporters if exporter.static}
+    free = [program for program in programs if program.tile is None and program.precision in for_tiles]
+    sized = [*programs, *(for_tile(program, side) for program in free for side in tiles)]
     jobs = [(exporter, program) for exporter in exporters for program in sized if accepts(exporter, program)]
     if idle := [program for program in programs if program.path not in [job[1].path for job in jobs]]:
         raise ExportError(f"{idle[0].path}: nothing in a bundle is made of it; add --all, or leave it out")

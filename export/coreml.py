@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 from export import proof
 from export.command import parser_of, write_all
 from export.errors import ExportError
-from export.forced import compare_steps
+from export.forced import require_steps
 from export.mil import interpreter
 from export.mil.census import census
 from export.mil.package import Package, read_package
@@ -31,8 +31,6 @@ LEVELS = 255
 """The largest value of a pixel: Core ML hands the program pixels as they are, and wants them so."""
 FIRST_IOS = {"fp16": 16, "int8": 17}
 """The first iOS that runs a precision; 16 came with macOS 13, 17 with macOS 14."""
-LARGEST_STEP = 1
-"""How far, in quantisation steps, any tensor of an INT8 artifact may be from the program's, given the same inputs."""
 FP16_PSNR = 55.0
 """Lowest PSNR in dB that float16 may have against float32."""
 RESCALING = "common::distributive_quantized_binary_op_scale_normalization"
@@ -85,19 +83,16 @@ class CoremlExporter:
         """The saved file's answers, computed in float16, beside the program's; of one tile in float32 too.
 
         And every weight; of an INT8 file also every scale and zero point, and every quantised tensor by itself. Raises
-        ``ExportError`` below ``required_psnr``, above ``LARGEST_STEP``, where a number is not the program's, a value
-        overflows float16, or an operation is not known.
+        ``ExportError`` below ``required_psnr``, above ``forced.LARGEST_STEP``, where a number is not the program's, a
+        value overflows float16, or an operation is not known.
         """
         package = read_package(path)
         _check_pictures(package, program)
-        module = program.exported.module()
-        engine = _engine(package, fp16=True)
-        with torch.no_grad():
-            pairs = [(tile, module(torch.from_numpy(tile)).numpy()) for tile in _pixel_tiles(program)]
-        report = proof.measure([(engine(tile), right) for tile, right in pairs])
+        tiles = _pixel_tiles(program)
+        report = proof.compare(program, _engine(package, fp16=True), tiles)
         proof.require(report, self.required_psnr, str(path))
         check_weights(program, package)
-        findings = _check_int8(package, program) if self.precision == "int8" else _check_float(package, *pairs[-1])
+        findings = (_check_int8 if self.precision == "int8" else _check_float)(package, program, tiles[-1])
         rows = census(package)
         counts: Findings = {
             "operations": sum(row.count for row in rows),
@@ -202,34 +197,25 @@ def _check_pictures(package: Package, program: Program) -> None:
         )
 
 
-def _check_float(package: Package, tile: Tile, right: Tile) -> Findings:
+def _check_float(package: Package, program: Program, tile: Tile) -> Findings:
     """How far the file's numbers are from the program where nothing but the constants is rounded."""
-    report = proof.measure([(_engine(package, fp16=False)(tile), right)])
+    report = proof.compare(program, _engine(package, fp16=False), [tile])
     proof.require(report, FP16_PSNR, f"{package.path}, computed in float32")
     return {"psnr_in_float32": report.worst_psnr}
 
 
-def _check_int8(package: Package, program: Program) -> Findings:
+def _check_int8(package: Package, program: Program, tile: Tile) -> Findings:
     """What proves an INT8 file, by name; the worse of float32 and float16. Raises ``ExportError``."""
     quantised = check_activations(program, package)
-    picture = _pixel_tiles(program)[-1]
-    largest, differing, psnr = 0, 0.0, np.inf
-    for fp16 in (False, True):
+    found = []
+    for fp16, arithmetic in ((False, "float32"), (True, "float16")):
         names = [each.name for each in quantised]
-        values = interpreter.run(package, {INPUT: _pixels(picture)}, fp16=fp16, keep=names)
+        values = interpreter.run(package, {INPUT: _pixels(tile)}, fp16=fp16, keep=names)
         steps = {each.node: values[each.name].astype(np.int16) for each in quantised}
-        compared = compare_steps(program, picture, steps)
-        if compared.largest > LARGEST_STEP:
-            raise ExportError(
-                f"{package.path}: a tensor is {compared.largest} steps from the program's, given the same inputs, in "
-                f"{'float16' if fp16 else 'float32'}; nothing was kept"
-            )
-        same_steps = proof.measure([(_unit(values[OUTPUT]), compared.picture)])
-        proof.require(same_steps, FP16_PSNR, str(package.path))
-        largest = max(largest, compared.largest)
-        differing = max(differing, compared.differing)
-        psnr = min(psnr, same_steps.worst_psnr)
-    return {"largest_step": largest, "differing_steps": differing, "psnr_of_same_steps": float(psnr)}
+        what = f"{package.path}, computed in {arithmetic}"
+        found.append(require_steps(program, tile, steps, _unit(values[OUTPUT]), FP16_PSNR, what))
+    worse = {"largest_step": max, "differing_steps": max, "psnr_of_same_steps": min}
+    return {name: choose(findings[name] for findings in found) for name, choose in worse.items()}
 
 
 FP16 = CoremlExporter("fp16", required_psnr=FP16_PSNR, ios=FIRST_IOS["fp16"])

@@ -14,9 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch.fx import Interpreter, Node
 
+from export import proof
+from export.errors import ExportError
 from export.program import DEQUANTIZE, QUANTIZE, Program
+from export.protocol import Findings, Tile
 
 Steps = NDArray[np.int16]
+LARGEST_STEP = 1
+"""How far, in quantisation steps, any tensor of an INT8 artifact may be from the program's, given the same inputs."""
 
 
 class _Forced(Interpreter):
@@ -64,3 +69,24 @@ def compare_steps(program: Program, picture: NDArray[np.float32], steps: Mapping
         differing=sum(int(np.count_nonzero(difference)) for difference in forced.compared) / values,
         picture=(answer[0] if isinstance(answer, tuple | list) else answer).numpy(),
     )
+
+
+def require_steps(
+    program: Program, picture: Tile, steps: Mapping[str, Steps], answer: Tile, psnr: float, what: str
+) -> Findings:
+    """What ``compare_steps`` finds, and how far the artifact's ``answer`` is from that made of the same tensors.
+
+    Raises ``ExportError`` above ``LARGEST_STEP``, or where the answer is below ``psnr`` dB.
+    """
+    compared = compare_steps(program, picture, steps)
+    if compared.largest > LARGEST_STEP:
+        raise ExportError(
+            f"{what}: a tensor is {compared.largest} steps from the program's, given the same inputs; nothing was kept"
+        )
+    same_steps = proof.measure([(answer, compared.picture)])
+    proof.require(same_steps, psnr, what)
+    return {
+        "largest_step": compared.largest,
+        "differing_steps": compared.differing,
+        "psnr_of_same_steps": same_steps.worst_psnr,
+    }

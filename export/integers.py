@@ -6,7 +6,7 @@ channels too.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch.fx import Node
 
 from export.errors import ExportError
-from export.program import DEQUANTIZE, QUANTIZE, Program
+from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
-PER_CHANNEL = torch.ops.quantized_decomposed.dequantize_per_channel.default
 CONVOLUTION = torch.ops.aten.conv2d.default
 RELU = torch.ops.aten.relu.default
 
@@ -40,11 +39,11 @@ def layer(data: float | None, weight: NDArray[np.int8], scales: NDArray[np.float
 
 def layers_of(program: Program) -> list[Layer]:
     """Every convolution of an INT8 program whose data and weights are both quantised."""
-    values = _constants(program)
+    values = constants(program)
     found = []
     for node in program.exported.graph.find_nodes(op="call_function", target=CONVOLUTION):
         data, weight = node.all_input_nodes[:2]
-        if data.target is DEQUANTIZE and weight.target is PER_CHANNEL:
+        if data.target is DEQUANTIZE and weight.target is DEQUANTIZE_WEIGHT:
             stored, scales = (values[source.name] for source in weight.all_input_nodes[:2])
             found.append(layer(_scale(data), stored, scales, _output_scale(node)))
     return found
@@ -84,10 +83,3 @@ def _output_scale(node: Node) -> float | None:
     if [user.target for user in users] == [RELU]:
         users = list(users[0].users)
     return next((_scale(user) for user in users if user.target is QUANTIZE), None)
-
-
-def _constants(program: Program) -> dict[str, NDArray[Any]]:
-    signature = program.exported.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    tensors = {**program.exported.state_dict, **program.exported.constants}
-    return {node: tensors[name].detach().contiguous().numpy() for node, name in names.items()}

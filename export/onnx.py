@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from export import proof
 from export.command import run_exporter
 from export.half import halve
 from export.program import Program
-from export.protocol import Engine, Findings, Report, Tile
+from export.protocol import Engine, Findings, Report
 from runtime import commands
-
-if TYPE_CHECKING:
-    from export.onnx_engines import Run
 
 
 @dataclass(frozen=True)
@@ -47,15 +43,15 @@ class OnnxExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ONNX Runtime, on the CPU."""
-        from export.onnx_engines import in_onnxruntime
+        from export.onnx_engines import engine_of, in_onnxruntime
 
-        return _engine(in_onnxruntime(path.read_bytes(), threads))
+        return engine_of(in_onnxruntime(path.read_bytes(), threads))
 
     def verify(self, path: Path, program: Program) -> Report:
         """ONNX Runtime's answers beside the program's, and OpenVINO's where it is installed.
 
         Of an INT8 file also every number and every quantised tensor by itself, and that every quantised convolution
-        runs as integers. Raises ``ExportError`` below ``required_psnr``, above ``onnx_integers.LARGEST_STEP``, where a
+        runs as integers. Raises ``ExportError`` below ``required_psnr``, above ``forced.LARGEST_STEP``, where a
         number is not the program's or a convolution runs in float.
         """
         from export import onnx_engines, onnx_integers
@@ -64,7 +60,7 @@ class OnnxExporter:
         found: Findings = onnx_integers.check_numbers(path, program) if integers else {}
         reports = {}
         for name, start in onnx_engines.installed().items():
-            report = proof.compare(program, _engine(start(path.read_bytes())))
+            report = proof.compare(program, onnx_engines.engine_of(start(path.read_bytes())))
             if integers:
                 report = replace(
                     report, findings=onnx_integers.check_tensors(path, program, start, f"{path}: in {name}")
@@ -78,16 +74,6 @@ class OnnxExporter:
             found |= {f"{name}_{key}": value for key, value in report.findings.items()}
             found[f"{name}_worst_psnr"] = report.worst_psnr
         return replace(ours, findings=found)
-
-
-def _engine(run: "Run") -> Engine:
-    from export.torch_onnx import OUTPUT
-
-    def answer(tile: Tile) -> Tile:
-        (picture,) = run([OUTPUT], tile)
-        return picture
-
-    return answer
 
 
 FP32 = OnnxExporter("fp32", required_psnr=90)

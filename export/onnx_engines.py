@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.protocol import Tile
-from export.torch_onnx import INPUT
+from export.protocol import Engine, Tile
+from export.torch_onnx import INPUT, OUTPUT
 
 PROVIDERS = ["CPUExecutionProvider"]
 ERRORS_ONLY = 3
@@ -21,7 +21,9 @@ Start = Callable[[bytes], Run]
 """A model's bytes -> the model in an engine, which takes as many threads as it sees processors."""
 
 
-def onnxruntime_session(model: bytes, threads: int | None = None, optimized: Path | None = None) -> Any:
+def onnxruntime_session(
+    model: bytes, threads: int | None = None, optimized: Path | None = None, optimize: bool = True
+) -> Any:
     """A session on the CPU; ``optimized`` is where ONNX Runtime writes what it makes of the graph."""
     import onnxruntime
 
@@ -30,6 +32,8 @@ def onnxruntime_session(model: bytes, threads: int | None = None, optimized: Pat
     options.intra_op_num_threads = threads or 0
     # Threads of one session would go on spinning into the next session's run, which is timed beside it.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)
     return onnxruntime.InferenceSession(model, options, providers=PROVIDERS)
@@ -37,7 +41,15 @@ def onnxruntime_session(model: bytes, threads: int | None = None, optimized: Pat
 
 def in_onnxruntime(model: bytes, threads: int | None = None) -> Run:
     """The model in ONNX Runtime."""
-    session = onnxruntime_session(model, threads)
+    return _run(onnxruntime_session(model, threads))
+
+
+def as_written(model: bytes, threads: int | None = None) -> Run:
+    """The model in ONNX Runtime with nothing fused and nothing rearranged: what a file for another engine says."""
+    return _run(onnxruntime_session(model, threads, optimize=False))
+
+
+def _run(session: Any) -> Run:
     return lambda names, picture: [np.asarray(value) for value in session.run(list(names), {INPUT: picture})]
 
 
@@ -54,6 +66,16 @@ def in_openvino(model: bytes, threads: int | None = None) -> Run:
         return [np.array(answers[compiled.output(name)]) for name in names]
 
     return run
+
+
+def engine_of(run: Run) -> Engine:
+    """What becomes of pictures."""
+
+    def answer(tile: Tile) -> Tile:
+        (picture,) = run([OUTPUT], tile)
+        return picture
+
+    return answer
 
 
 ONNX_RUNTIME, OPENVINO = "onnxruntime", "openvino"

@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 
 from export import dialects, integers, proof
 from export.errors import ExportError
-from export.forced import Steps, compare_steps
+from export.forced import Steps, require_steps
 from export.graph import Graph
 from export.onnx_engines import Start, onnxruntime_session
 from export.pixel_shuffle import PHASES
@@ -19,8 +19,6 @@ from export.protocol import Findings, Tile
 from export.saturation import LARGEST_PAIR, largest_pair
 from export.torch_onnx import OUTPUT
 
-LARGEST_STEP = 1
-"""How far, in quantisation steps, any tensor of an INT8 artifact may be from the program's, given the same inputs."""
 SAME_STEPS_PSNR = 90.0
 """Lowest PSNR in dB of the picture that a file makes of its own last integers."""
 HEADROOM = "relu_headroom"
@@ -60,22 +58,12 @@ def check_numbers(path: Path, program: Program) -> Findings:
 def check_tensors(path: Path, program: Program, start: Start, what: str) -> Findings:
     """Every tensor that the engine computes beside the program's, given the same inputs.
 
-    Raises ``ExportError`` above ``LARGEST_STEP``, or where the engine makes another picture of the same integers.
+    Raises ``ExportError`` above ``forced.LARGEST_STEP``, or where the engine makes another picture of the same
+    integers.
     """
     picture = proof.photo_like((1, 3, 24 * program.card.align, 20 * program.card.align))
     steps, answer = quantized_tensors(path, picture, start)
-    compared = compare_steps(program, picture, steps)
-    if compared.largest > LARGEST_STEP:
-        raise ExportError(
-            f"{what}: a tensor is {compared.largest} steps from the program's, given the same inputs; nothing was kept"
-        )
-    same_steps = proof.measure([(answer, compared.picture)])
-    proof.require(same_steps, SAME_STEPS_PSNR, what)
-    return {
-        "largest_step": compared.largest,
-        "differing_steps": compared.differing,
-        "psnr_of_same_steps": same_steps.worst_psnr,
-    }
+    return require_steps(program, picture, steps, answer, SAME_STEPS_PSNR, what)
 
 
 def quantized_tensors(path: Path, picture: Tile, start: Start) -> tuple[dict[str, Steps], Tile]:

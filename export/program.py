@@ -5,9 +5,11 @@ import warnings
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.ao.quantization.fx._decomposed  # registers the operators of INT8 programs, without which they do not load
+from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from export.errors import ExportError
@@ -15,6 +17,7 @@ from runtime.program import ProgramCard, read_card
 
 QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
 DEQUANTIZE = torch.ops.quantized_decomposed.dequantize_per_tensor.default
+DEQUANTIZE_WEIGHT = torch.ops.quantized_decomposed.dequantize_per_channel.default
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,18 @@ def for_tile(program: Program, side: int) -> Program:
     with torch.no_grad():
         exported = torch.export.export(program.exported.module(), (torch.zeros(1, 3, side, side),))
     return replace(program, exported=exported, tile=side)
+
+
+def constants(program: Program) -> dict[str, NDArray[Any]]:
+    """Weights and whatever else is stored with the program, by the names of the nodes that stand for it."""
+    signature = program.exported.graph_signature
+    names = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    stored = {**program.exported.constants, **program.exported.state_dict}
+    return {node: stored[name].detach().contiguous().numpy() for node, name in names.items()}
 
 
 def _tile(path: Path, program: ExportedProgram, name: str) -> int | None:

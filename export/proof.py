@@ -1,6 +1,6 @@
 """Proof of an artifact: its own engine's answers beside the program's, on tiles that are hard in different ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -60,10 +60,14 @@ def test_tiles(align: int, tile: int | None) -> list[Tile]:
     return [kind((1, 3, tile, tile)) for kind in (noise, gradient, edges, grey, photo_like)]
 
 
-def compare(program: Program, engine: Engine) -> Report:
-    """The engine's answers beside the program's, over all tiles; a NaN anywhere makes both figures NaN."""
+def compare(program: Program, engine: Engine, tiles: Sequence[Tile] | None = None) -> Report:
+    """The engine's answers beside the program's, over all tiles; a NaN anywhere makes both figures NaN.
+
+    ``tiles`` None takes those of ``test_tiles`` that the program takes.
+    """
     module = program.exported.module()
-    tiles = test_tiles(program.card.align, program.tile)
+    if tiles is None:
+        tiles = test_tiles(program.card.align, program.tile)
     with torch.no_grad():
         return measure([(engine(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
 

@@ -6,21 +6,12 @@ The ONNX file is proven on any machine; engines are built and proven where there
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from export import proof
 from export.command import run_exporter
-from export.errors import ExportError
-from export.forced import compare_steps
 from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.trt import engine
 from runtime import commands
-
-LARGEST_STEP = 1
-"""How far, in quantisation steps, any tensor of an INT8 file may be from the program's, given the same inputs."""
-SAME_STEPS_PSNR = 90.0
-"""Lowest PSNR in dB of the picture that an INT8 file makes of its own last integers."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +40,9 @@ class TensorrtExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ONNX Runtime on the CPU, unoptimised: what it says, at no speed that TensorRT would have."""
-        from export.trt.reference import reference_engine
+        from export.onnx_engines import as_written, engine_of
 
-        return reference_engine(path, threads)
+        return engine_of(as_written(path.read_bytes(), threads))
 
     def verify(self, path: Path, program: Program) -> Report:
         """The file's answers beside the program's, the rules again, and of INT8 every constant and every tensor.
@@ -65,44 +56,30 @@ class TensorrtExporter:
         rules.require(onnx.load(path), str(path))
         report = proof.compare(program, self.engine(path))
         if self.precision == "int8":
-            report = replace(report, findings=_check_integers(path, program, self.engine(path)))
+            report = replace(report, findings=_check_integers(path, program))
         proof.require(report, self.required_psnr, str(path))
         if engine.lacking() is None:
             report = replace(report, findings={**report.findings, **_check_engine(path, program, self.required_psnr)})
         return report
 
 
-def _check_integers(path: Path, program: Program, run: Engine) -> Findings:
+def _check_integers(path: Path, program: Program) -> Findings:
     """What proves an INT8 file, by name. Raises ``ExportError``."""
     import onnx
 
-    from export.trt import readback, reference
+    from export.onnx_engines import as_written
+    from export.onnx_integers import check_tensors
+    from export.trt import readback
 
     same = readback.compare(onnx.load(path), program, str(path))
-    picture = proof.photo_like((1, 3, 24 * program.card.align, 20 * program.card.align))
-    compared = compare_steps(program, picture, reference.quantized_tensors(path, picture))
-    if compared.largest > LARGEST_STEP:
-        raise ExportError(
-            f"{path}: a tensor is {compared.largest} steps from the program's, given the same inputs; nothing was kept"
-        )
-    same_steps = proof.measure([(run(picture), compared.picture)])
-    proof.require(same_steps, SAME_STEPS_PSNR, str(path))
-    return {
-        "scales_equal_to_the_bit": same,
-        "largest_step": compared.largest,
-        "differing_steps": compared.differing,
-        "psnr_of_same_steps": same_steps.worst_psnr,
-    }
+    return {"scales_equal_to_the_bit": same, **check_tensors(path, program, as_written, str(path))}
 
 
 def _check_engine(path: Path, program: Program, psnr: float) -> Findings:
     """The engine's answers, on tiles of the smallest size. Raises ``ExportError`` below ``psnr`` dB."""
     built = engine.build(path)
-    run = engine.load(built, program.card.scale)
-    module = program.exported.module()
-    with torch.no_grad():
-        tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
-        report = proof.measure([(run(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
+    tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
+    report = proof.compare(program, engine.load(built, program.card.scale), tiles)
     proof.require(report, psnr, str(built))
     return {"psnr_in_tensorrt": report.worst_psnr}
 

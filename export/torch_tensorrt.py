@@ -86,10 +86,8 @@ class TorchTensorrtExporter:
 
     def verify(self, path: Path, program: Program) -> Report:
         """The engine's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
-        run, module = self.engine(path), program.exported.module()
-        with torch.no_grad():
-            tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
-            report = proof.measure([(run(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
+        tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
+        report = proof.compare(program, self.engine(path), tiles)
         proof.require(report, self.required_psnr, str(path))
         return report
 

@@ -40,16 +40,18 @@ def verify(bundle: Bundle, programs: Sequence[Program]) -> list[Row]:
 
     Raises ``BundleError`` where a file is missing or damaged.
     """
+    known = {(program.precision, program.tile): program for program in reversed(programs)}  # the first of its kind
     with tempfile.TemporaryDirectory() as folder:
-        return [_row(bundle, artifact, programs, Path(folder)) for artifact in bundle.manifest.artifacts]
+        return [_row(bundle, artifact, known, Path(folder)) for artifact in bundle.manifest.artifacts]
 
 
-def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder: Path) -> Row:
+def _row(bundle: Bundle, artifact: Artifact, known: dict[tuple[str, int | None], Program], folder: Path) -> Row:
+    """``known`` gains what is made of a program of free size for the artifact's tile, for the next artifact."""
     path = folder / artifact.file
     path.write_bytes(bundle.open(artifact))
     exporter = next((e for e in EXPORTERS if (e.name, e.precision) == (artifact.backend, artifact.precision)), None)
-    made_from = MADE_FROM.get(artifact.precision)
-    program = next((p for p in programs if p.precision == made_from and p.tile in (artifact.tile, None)), None)
+    made_from = MADE_FROM.get(artifact.precision, "")
+    program = known.get((made_from, artifact.tile)) or known.get((made_from, None))
     problem = unchecked = report = None
     if exporter is None:
         unchecked = f"no exporter for {artifact.backend}/{artifact.precision}"
@@ -59,8 +61,9 @@ def _row(bundle: Bundle, artifact: Artifact, programs: Sequence[Program], folder
         unchecked = "its program is not among those given"
     else:
         try:
-            sized = program if artifact.tile is None else for_tile(program, artifact.tile)
-            report = exporter.verify(path, sized)
+            if artifact.tile is not None:
+                program = known[made_from, artifact.tile] = for_tile(program, artifact.tile)
+            report = exporter.verify(path, program)
         except ExportError as error:
             problem = str(error).removeprefix(f"{folder}/")
     return Row(artifact.file, artifact.backend, artifact.precision, artifact.tile, problem, unchecked, report)

@@ -1,6 +1,7 @@
 """What every ``python -m`` command of the project shares: a console, and user mistakes without a traceback."""
 
 import logging
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -23,6 +24,11 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("stopped; a training goes on from its last checkpoint when the command is given again\n")
         sys.exit(130)
+
+
+def typed(module: str) -> str:
+    """The command line of a ``python -m`` command that is running, as it can be typed again."""
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def explain(error: TadsrError | OSError) -> str:

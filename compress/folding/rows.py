@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from compress.finetune import FinetuneTask, without_noise
-from compress.measure import measure
+from compress.measure import measure, measure_opened
 from compress.opened import count_macs, open_model
 from compress.rows import Row
 from train.latents import condition
@@ -44,15 +44,5 @@ def add_rows(
         provenance=dict(provenance),
     )
     model = open_model(program, SamplingOptions())
-    after = measure(
-        "folded",
-        model.restorer,
-        pairs,
-        report,
-        against="unfolded",
-        size=model.size,
-        macs_per_pixel=model.macs_per_pixel,
-        parameters=model.parameters,
-        provenance=dict(provenance),
-    )
+    after = measure_opened("folded", model, pairs, report, against="unfolded", provenance=dict(provenance))
     return [before, after]

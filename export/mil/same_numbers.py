@@ -1,18 +1,15 @@
 """Whether a package holds the program's own numbers: every scale, zero point and weight, to the bit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import torch
 from torch.fx import Node
 
 from export.errors import ExportError
 from export.mil.package import Operation, Package
-from export.program import DEQUANTIZE, QUANTIZE, Program
-
-DEQUANTIZE_WEIGHT = torch.ops.quantized_decomposed.dequantize_per_channel.default
+from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ def check_weights(program: Program, package: Package) -> None:
         raise ExportError(
             f"{package.path}: has {len(operations)} convolutions, the program {len(nodes)}; nothing was kept"
         )
+    values = constants(program)
     compressed = {operation.output.name: operation for operation in package.of_kind("constexpr_affine_dequantize")}
     for node, operation in zip(nodes, operations, strict=True):
         weight = operation.inputs["weight"][0]
@@ -73,7 +71,7 @@ def check_weights(program: Program, package: Package) -> None:
             *([package.constants[weight]] if weight not in compressed else _parts(package, compressed[weight])),
             *([package.constant(operation, "bias")] if "bias" in operation.inputs else []),
         ]
-        ours = list(_constants(program, node))
+        ours = list(_numbers(values, node))
         if len(ours) != len(theirs) or not all(map(_equal, theirs, ours)):
             raise ExportError(
                 f"{package.path}: {operation.output.name} has other numbers than the program's {node.name}; "
@@ -85,27 +83,14 @@ def _parts(package: Package, weight: Operation) -> list[object]:
     return [package.constant(weight, part) for part in ("quantized_data", "scale", "zero_point")]
 
 
-def _constants(program: Program, convolution: Node) -> Iterator[np.ndarray]:
+def _numbers(values: Mapping[str, np.ndarray], convolution: Node) -> Iterator[np.ndarray]:
     """Weight and bias, float as float16 keeps it; of a quantised weight its integers, scales and zero points."""
-    signature = program.exported.graph_signature
-    names = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-    stored = {**program.exported.constants, **program.exported.state_dict}
-
-    def number(node: Any) -> np.ndarray:
-        found: np.ndarray = stored[names[node.name]].detach().numpy()
-        return found
-
-    weight: Any = convolution.args[1]
+    weight, *bias = cast(list[Node], convolution.args[1:3])
     if weight.target is DEQUANTIZE_WEIGHT:
-        yield from map(number, weight.args[:3])
+        yield from (values[cast(Node, part).name] for part in weight.args[:3])
     else:
-        yield number(weight).astype(np.float16)
-    if convolution.args[2:] and convolution.args[2] is not None:
-        yield number(convolution.args[2]).astype(np.float16)
+        yield values[weight.name].astype(np.float16)
+    yield from (values[each.name].astype(np.float16) for each in bias if each is not None)
 
 
 def _equal(theirs: object, ours: np.ndarray | np.generic) -> bool:

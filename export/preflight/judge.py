@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from torch.fx import Node
 
-from export.integers import PER_CHANNEL
 from export.preflight import tables
-from export.program import DEQUANTIZE, QUANTIZE, Program
+from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program
 
-ROUNDINGS = (QUANTIZE, DEQUANTIZE, PER_CHANNEL)
+ROUNDINGS = (QUANTIZE, DEQUANTIZE, DEQUANTIZE_WEIGHT)
 
 
 class Verdict(StrEnum):
@@ -122,7 +121,7 @@ def _operations(program: Program) -> Iterator[Node]:
 
 
 def _is_asymmetric(node: Node) -> bool:
-    return node.target is not PER_CHANNEL and bool(node.args[2] != 0)
+    return node.target is not DEQUANTIZE_WEIGHT and bool(node.args[2] != 0)
 
 
 def _judge(backend: Backend, precision: str, node: Node, program: Program) -> Judgement:
@@ -148,4 +147,4 @@ def _is_int8(node: Node, program: Program) -> bool:
     data = [source for source in node.all_input_nodes if source.op == "call_function"]
     if name_of(node) == "relu" and name_of(data[0]) == "conv2d":
         return _is_int8(data[0], program) and any(user.target is QUANTIZE for user in node.users)
-    return bool(data) and all(source.target in (DEQUANTIZE, PER_CHANNEL) for source in data)
+    return bool(data) and all(source.target in (DEQUANTIZE, DEQUANTIZE_WEIGHT) for source in data)

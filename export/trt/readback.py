@@ -2,18 +2,15 @@
 
 import numpy as np
 import onnx
-import torch
-from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch.fx import Node
 
 from export.errors import ExportError
-from export.program import DEQUANTIZE, QUANTIZE, Program
+from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 from export.trt.rules import ROUND, UNROUND
 
 Rounding = tuple[bytes, bytes, bytes]
 """Scales as float32, zero points as int8 and, of weights, the integers."""
-PER_CHANNEL = torch.ops.quantized_decomposed.dequantize_per_channel.default
 
 
 def compare(model: onnx.ModelProto, program: Program, what: str) -> int:
@@ -44,12 +41,12 @@ def _written(model: onnx.ModelProto) -> dict[str, Rounding]:
 
 
 def _of_program(program: Program) -> dict[str, Rounding]:
-    values = _held(program)
+    values = constants(program)
     found = {}
     for node in program.exported.graph.nodes:
         if node.target in (QUANTIZE, DEQUANTIZE):
             found[node.name] = (np.float32(node.args[1]).tobytes(), np.int8(node.args[2]).tobytes(), b"")
-        elif node.target is PER_CHANNEL:
+        elif node.target is DEQUANTIZE_WEIGHT:
             weight, scale, zero = (values[source.name] for source in node.args[:3] if isinstance(source, Node))
             found[node.name] = (
                 scale.astype(np.float32).tobytes(),
@@ -57,11 +54,3 @@ def _of_program(program: Program) -> dict[str, Rounding]:
                 weight.tobytes(),
             )
     return found
-
-
-def _held(program: Program) -> dict[str, NDArray[np.generic]]:
-    """The program's tensors by the names of the nodes that stand for them."""
-    signature = program.exported.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    tensors = {**program.exported.state_dict, **program.exported.constants}
-    return {node: tensors[name].detach().numpy() for node, name in names.items()}

@@ -1,6 +1,7 @@
 """The INT8 ONNX artifact: the program's own integers, all of them computed as integers, and faults that are caught."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from export.pixel_shuffle import PHASES
 from export.program import QUANTIZE, Program, open_program
 from export.proof import photo_like
 from export.protocol import render
+from tests.export.changed import write_changed
 from tests.export.programs import CARD, export_free, needs_int8, quantize, tiny_network
 from tests.export.test_onnx import run
 
@@ -42,14 +44,7 @@ def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path
 def changed(artifact: Path, tmp_path: Path) -> Callable[..., Path]:
     """A copy of the artifact in which one constant was replaced by ``change(constant)``."""
 
-    def write(ends_with: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
-        model = onnx.load(artifact)
-        tensor = next(tensor for tensor in model.graph.initializer if tensor.name.endswith(ends_with))
-        tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
-        onnx.save(model, tmp_path / "changed.onnx")
-        return tmp_path / "changed.onnx"
-
-    return write
+    return partial(write_changed, artifact, tmp_path / "changed.onnx")
 
 
 def test_it_is_the_program(program: Program, artifact: Path) -> None:

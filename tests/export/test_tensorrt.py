@@ -1,6 +1,7 @@
 """The ONNX file for TensorRT: the program's own numbers, in the types that engines compute in, and faults found."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from export.program import Program, open_program
 from export.protocol import check, render
 from export.tensorrt import FP16, FP32, INT8, TensorrtExporter, main
 from export.trt.rules import ROUND
+from tests.export.changed import write_changed
 from tests.export.programs import TILE, needs_int8
 from tests.export.test_onnx import run
 
@@ -80,14 +82,7 @@ def test_names_are_those_of_layers_and_tensors(artifact: Path) -> None:
 def changed(artifact: Path, tmp_path: Path) -> Callable[..., Path]:
     """A copy of the artifact in which one constant was replaced by ``change(constant)``."""
 
-    def write(ends_with: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
-        model = onnx.load(artifact)
-        tensor = next(tensor for tensor in model.graph.initializer if tensor.name.endswith(ends_with))
-        tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
-        onnx.save(model, tmp_path / "changed.trt.onnx")
-        return tmp_path / "changed.trt.onnx"
-
-    return write
+    return partial(write_changed, artifact, tmp_path / "changed.trt.onnx")
 
 
 def next_float(scale: np.ndarray) -> np.ndarray:
