@@ -13,7 +13,7 @@ from export.errors import ExportError
 from export.forced import Steps, require_steps
 from export.graph import Graph
 from export.onnx_engines import Start, onnxruntime_session
-from export.pixel_shuffle import PHASES
+from export.pixel_shuffle import PHASES, in_program_order
 from export.program import Program
 from export.protocol import Findings, Tile
 from export.saturation import LARGEST_PAIR, largest_pair
@@ -27,7 +27,7 @@ HEADROOM = "relu_headroom"
 
 def describe_headroom(model: onnx.ModelProto) -> None:
     """List the tensors with ReLU headroom in the model's metadata."""
-    helper.set_model_props(model, {HEADROOM: " ".join(headroom(model))})
+    model.metadata_props.add(key=HEADROOM, value=" ".join(headroom(model)))
 
 
 def headroom(model: onnx.ModelProto) -> list[str]:
@@ -69,8 +69,7 @@ def check_tensors(path: Path, program: Program, start: Start, what: str) -> Find
 def quantized_tensors(path: Path, picture: Tile, start: Start) -> tuple[dict[str, Steps], Tile]:
     """Every quantised activation for the picture, in steps, zero point taken off; and what becomes of the picture.
 
-    Where a pixel shuffle wants other channels first, the name ends with ``pixel_shuffle.PHASES``: such a tensor is the
-    program's behind the shuffle.
+    Names and channels are the program's.
     """
     model = onnx.load(path)
     zeros = _zero_points(model)
@@ -79,7 +78,8 @@ def quantized_tensors(path: Path, picture: Tile, start: Start) -> tuple[dict[str
         model.graph.output.append(helper.make_tensor_value_info(name, kind, None))
     *values, answer = start(model.SerializeToString())([*zeros, OUTPUT], picture)
     steps = {
-        name: value.astype(np.int16) - np.int16(zero) for (name, zero), value in zip(zeros.items(), values, strict=True)
+        name.removesuffix(PHASES): in_program_order(model, name, value.astype(np.int16) - np.int16(zero))
+        for (name, zero), value in zip(zeros.items(), values, strict=True)
     }
     return steps, answer
 

@@ -6,8 +6,10 @@ last. The outputs of the convolution before it are put in the order in which the
 neighbours; nothing else changes, no number and no rounding. All shapes are constants, whatever the picture's size.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,6 +23,8 @@ Step = tuple[str, list[int]]
 
 PHASES = ".by_phase"
 """Ends the names of tensors whose channels are not in the program's order."""
+NOTE = "channels_by_phase"
+"""Names, in a file's metadata, the quantised tensors of that kind: ``[order, r]`` as in ``Way``, in JSON."""
 LETS_CHANNELS_THROUGH = ("Relu", "QuantizeLinear", "DequantizeLinear")
 
 
@@ -72,6 +76,7 @@ def unroll(model: onnx.ModelProto) -> None:
     graph = Graph(model)
     before = list(model.graph.node)
     after: list[onnx.NodeProto] = []
+    noted: dict[str, Any] = {}
     for i, node in enumerate(before):
         path = _from_convolution(graph, node) if _is_pixel_shuffle(node) else None
         if path is None:
@@ -83,8 +88,21 @@ def unroll(model: onnx.ModelProto) -> None:
         _reorder(graph, path[0], channels)
         for first, second in zip(path, [*path[1:], node], strict=True):
             first.output[0] = second.input[0] = first.output[0] + PHASES
+        noted |= {step.output[0]: [way.order, r] for step in path if step.op_type == "QuantizeLinear"}
         after += _chain(graph, node, way.steps(len(channels) // r**2, r))
     graph.replace_nodes(after)
+    if noted:
+        model.metadata_props.add(key=NOTE, value=json.dumps(noted))
+
+
+def in_program_order(model: onnx.ModelProto, name: str, value: Array) -> Array:
+    """A quantised tensor [N, C, H, W] of a file that went through ``unroll``, with channels as the program has them."""
+    noted = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == NOTE), {})
+    if name not in noted:
+        return value
+    order, r = noted[name]
+    channels = np.arange(value.shape[1]).reshape(-1, r, r).transpose(order).ravel()
+    return value[:, np.argsort(channels)]
 
 
 def moved_together(way: Way, c: int, r: int) -> NDArray[np.intp]:

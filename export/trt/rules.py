@@ -81,9 +81,13 @@ def biases(graph: Graph) -> Iterator[str]:
 
 
 def convolutions(graph: Graph) -> Iterator[str]:
-    """A convolution is of integers where both its data and its weights were; of one alone TensorRT has no kernel."""
+    """Quantised weights are fused into a convolution of integers, whose data must be quantised too.
+
+    Else TensorRT "could not fuse" the weights. Float weights on dequantised data are a convolution in float.
+    """
     for node in _convolutions(graph):
-        if len({_is_from(graph, name, UNROUND) for name in node.input[:2]}) > 1:
+        data, weight = (_is_from(graph, name, UNROUND) for name in node.input[:2])
+        if weight and not data:
             yield node.output[0]
 
 
@@ -136,7 +140,7 @@ RULES: Mapping[str, Rule] = {
     "data must have one scale per tensor": activations,
     "weights must have a scale per output channel, along axis 0": weights,
     "biases must be constants in float": biases,
-    "data and weights of a convolution must both be quantised, or neither": convolutions,
+    "a convolution of quantised weights must have quantised data": convolutions,
     "integers must be dequantised by the scale that quantised them": pairs,
     "a quantised sum must not have a summand in float": sums,
     "integer operators are not read": operators,

@@ -150,10 +150,7 @@ def test_a_changed_number_is_found(
 def test_the_comparison_is_of_every_tensor(program: Program, artifact: Path) -> None:
     steps, _ = quantized_tensors(artifact, PICTURE, in_onnxruntime)
     names = {node.name for node in program.exported.graph.nodes if node.target is QUANTIZE}
-    reordered = {name for name in steps if name.endswith(PHASES)}
-    assert {name.removesuffix(PHASES) for name in steps} == names
-    shuffles = [node.args[0] for node in program.exported.graph.nodes if "pixel_shuffle" in str(node.target)]
-    assert 0 < len(reordered) < len(shuffles)  # compared behind the shuffle
+    assert steps.keys() == names
     last = list(steps)[-1]
     steps[last] = steps[last] + np.int16(3)
     assert compare_steps(program, PICTURE, steps).largest >= 3
