@@ -10,7 +10,7 @@ from pathlib import Path
 
 from compress.budgets import SHIPPED, judge, read_budgets
 from compress.report_page import page
-from compress.rows import FIGURES, Report, as_json, read_report
+from compress.rows import FIGURES, Report, as_json, read_report, told
 from runtime import commands
 from runtime.atomic import replacing
 
@@ -56,7 +56,8 @@ def main() -> None:
         judged = {"breaches": verdict.breaches, "notes": verdict.notes}
         commands.say(json.dumps(as_json(report) | judged, indent=2, ensure_ascii=False))
     else:
-        commands.say("\n".join([table(report), *verdict.notes, f"wrote {html}"]))
+        files = [f"{check['file']}: {told(check)}" for check in report.checks]
+        commands.say("\n".join([table(report), *files, *verdict.notes, f"wrote {html}"]))
     for breach in verdict.breaches:
         sys.stderr.write(f"over budget: {breach}\n")
     if verdict.breaches:

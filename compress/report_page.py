@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from PIL import Image
 
 from compress.budgets import Verdict
 from compress.comparison import Picture
 from compress.measure import kept_picture
-from compress.rows import FIGURES, ORIGINALS, Report, Row, Tile
+from compress.rows import FIGURES, ORIGINALS, Report, Row, Tile, told
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 LARGEST = 640
@@ -25,6 +26,7 @@ def page(report: Report, verdict: Verdict, folder: Path) -> str:
         pairs=f"{report.pairs.count} pairs of {escape(report.pairs.name)}",
         verdict=_verdict(verdict),
         table=_table(report.rows),
+        checks=_checks(report.checks),
         rows="".join(_row(row, folder) for row in report.rows),
         meanings="".join(f"<dt>{escape(f.title)}</dt><dd>{escape(f.meaning)}</dd>" for f in FIGURES.values()),
     )
@@ -51,6 +53,16 @@ def _table(rows: Sequence[Row]) -> str:
             cells = "".join(f"<td>{'–' if v is None else escape(figure.form.format(v))}</td>" for v in values)
             lines.append(f'<tr><th scope="row">{escape(figure.title)}</th>{cells}</tr>')
     return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _checks(checks: Sequence[dict[str, Any]]) -> str:
+    """A line per file that was made of the model, where any was verified."""
+    if not checks:
+        return ""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(check["file"])}</th><td>{escape(told(check))}</td></tr>' for check in checks
+    )
+    return f'<h2>Files</h2><div class="scroll"><table><tbody>{lines}</tbody></table></div>'
 
 
 def _row(row: Row, folder: Path) -> str:

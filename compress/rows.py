@@ -115,6 +115,8 @@ class Report:
 
     pairs: PairsIdentity
     rows: list[Row] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """What ``python -m export.verify --report`` found of each file that was made of the model, in its own words."""
 
     def find(self, stage: str, asked_by: str = "") -> Row:
         """The row of that name. Raises ``TrainError``, which begins with ``asked_by``, where there is none."""
@@ -127,6 +129,13 @@ class Report:
     def has(self, stage: str) -> bool:
         """Whether there is a row of that name."""
         return any(row.stage == stage for row in self.rows)
+
+
+def told(check: Mapping[str, Any]) -> str:
+    """What is to be said of one of a report's ``checks``."""
+    if check["report"] is None:
+        return str(check["problem"] or f"not run: {check['unchecked']}")
+    return f"passes, {float(check['report']['worst_psnr']):.1f} dB from its program at worst"
 
 
 def check_stage(stage: str) -> None:
@@ -148,7 +157,9 @@ def read_report(folder: Path) -> Report:
     if version != FORMAT_VERSION:
         raise _damaged(path, f"format version {version}, this tadsr reads {FORMAT_VERSION}")
     try:
-        return Report(PairsIdentity(**data["pairs"]), [_row(entry) for entry in data["rows"]])
+        return Report(
+            PairsIdentity(**data["pairs"]), [_row(entry) for entry in data["rows"]], list(data.get("checks", []))
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
@@ -174,7 +185,7 @@ def put_row(row: Row, report: Report, folder: Path) -> None:
     """Write the report with the row in place of an earlier one of its name; rows are in the order of ``STAGES``."""
     rows = [*(other for other in report.rows if other.stage != row.stage), row]
     rows.sort(key=lambda other: STAGES.index(other.stage) if other.stage in STAGES else len(STAGES))
-    text = json.dumps(as_json(Report(report.pairs, rows)), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(as_json(Report(report.pairs, rows, report.checks)), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(folder / REPORT_FILE) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
 
@@ -185,6 +196,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "pairs": asdict(report.pairs),
         "rows": [_row_as_json(row) for row in report.rows],
+        "checks": report.checks,
     }
 
 

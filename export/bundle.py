@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -44,12 +44,17 @@ class _Made:
 
 
 def bundle(
-    paths: Sequence[Path], output: Path, exporters: Sequence[Exporter] = USUAL, tiles: Sequence[int] = ()
+    paths: Sequence[Path],
+    output: Path,
+    exporters: Sequence[Exporter] = USUAL,
+    tiles: Sequence[int] = (),
+    made_one: Callable[[Path, Report], None] | None = None,
 ) -> Bundle:
     """Export the programs with every exporter that takes them and write the bundle; an earlier one survives a failure.
 
     The programs are of one network: ``student.pt2``, and the ``student.int8.pt2`` that was made of it. Engines that
-    need one tile size are given each of ``tiles``. Raises ``ExportError`` or ``BundleError``.
+    need one tile size are given each of ``tiles``. ``made_one`` hears of each file as soon as it is proven. Raises
+    ``ExportError`` or ``BundleError``.
     """
     check_target(output)
     programs = [open_program(path) for path in paths]
@@ -67,6 +72,8 @@ def bundle(
             path = Path(folder) / f"{'-'.join(parts)}{exporter.suffix}"
             report = render(exporter, program, path)
             made.append(_Made(exporter, program.tile, _one_file(path), report))
+            if made_one is not None:
+                made_one(made[-1].path, report)
         manifest = Manifest(
             name=card.name,
             scale=card.scale,
@@ -118,6 +125,10 @@ def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
     return rows
 
 
+def _say(path: Path, report: Report) -> None:
+    commands.say(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB; {describe(report)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
     parser.add_argument(
@@ -136,11 +147,7 @@ def main() -> None:
     exporters = tuple(exporter for exporter in wanted if exporter not in absent)
     known = read_card(arguments.programs[0]).tiles
     tiles = arguments.tiles or (known if arguments.all else [known[len(known) // 2]])
-    written = bundle(arguments.programs, arguments.output, exporters, tiles).manifest
-    for artifact, row in zip(written.artifacts, written.accuracy, strict=True):
-        figures = {name: value for name, value in row.items() if name not in ("file", "against")}
-        report = Report(figures.pop("worst_psnr"), figures.pop("largest_error"), figures)
-        commands.say(f"{artifact.file}: {artifact.size / 1e6:.1f} MB; {describe(report)}")
+    written = bundle(arguments.programs, arguments.output, exporters, tiles, _say).manifest
     for row in written.advice:
         verdict = "recommended" if row["recommended"] else "not recommended"
         commands.say(

@@ -59,9 +59,12 @@ class ExecutorchExporter:
         return {"delegated_macs": share, "delegated_graphs": len(delegates)}
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
-        """The file in ExecuTorch's own Python runtime, which takes as many threads as there are processors for it."""
+        """The file in ExecuTorch's own Python runtime; ``threads`` are those of all its programs in this process."""
+        from executorch.extension.pybindings import portable_lib
         from executorch.runtime import Runtime
 
+        if threads is not None:
+            portable_lib._unsafe_reset_threadpool(threads)
         loaded = Runtime.get().load_program(path.read_bytes())
         method = loaded.load_method("forward")
         assert method is not None

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from export.errors import ExportError
 from export.executorch import FP32, delegated_share, lower
-from export.program import Program, open_program
+from export.program import Program, for_tile, open_program
 from export.protocol import missing
 from runtime import commands
 from runtime.atomic import replacing
@@ -95,7 +95,8 @@ def try_all(programs: Sequence[Program], folder: Path | None = None) -> list[Tri
     if reason := missing(FP32):
         raise ExportError(reason)
     if free := [program for program in programs if program.tile is None]:
-        raise ExportError(f"{free[0].path}: of free sizes; give programs of one tile size (student.TILE.pt2)")
+        tiles = ", ".join(map(str, free[0].card.tiles))
+        raise ExportError(f"{free[0].path}: of free sizes; a delegate is for one tile size: give --tile ({tiles})")
     jobs = [(program, delegate) for program in programs for delegate in RECIPES]
     return [
         attempt(program, delegate, folder and folder / f"{program.path.stem}.{delegate}.pte")
@@ -105,11 +106,15 @@ def try_all(programs: Sequence[Program], folder: Path | None = None) -> list[Tri
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.executorch_recipes", description="Try other delegates.")
-    parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="of one tile size")
+    parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
+    parser.add_argument("--tile", type=int, help="side of its one tile, in pixels, for a program of free sizes")
     parser.add_argument("-o", "--output", type=Path, help="a folder for the .pte files; default: they are not kept")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     arguments = parser.parse_args()
-    trials = try_all([open_program(path) for path in arguments.programs], arguments.output)
+    programs = [open_program(path) for path in arguments.programs]
+    if arguments.tile is not None:
+        programs = [for_tile(program, arguments.tile) for program in programs]
+    trials = try_all(programs, arguments.output)
     if arguments.json:
         commands.say(json.dumps([asdict(trial) for trial in trials], indent=2))
         return

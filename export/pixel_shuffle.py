@@ -97,7 +97,7 @@ def unroll(model: onnx.ModelProto) -> None:
 
 def in_program_order(model: onnx.ModelProto, name: str, value: Array) -> Array:
     """A quantised tensor [N, C, H, W] of a file that went through ``unroll``, with channels as the program has them."""
-    noted = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == NOTE), {})
+    noted: dict[str, Any] = next((json.loads(e.value) for e in model.metadata_props if e.key == NOTE), {})
     if name not in noted:
         return value
     order, r = noted[name]

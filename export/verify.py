@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +19,11 @@ from export.exporters import EXPORTERS
 from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Report, missing
 from runtime import commands
+from runtime.atomic import replacing
 from runtime.bundle import Artifact, Bundle, read_bundle
+
+REPORT_FILE = "report.json"
+"""Of the folder that the stages were given as ``--report``."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,33 @@ def _row(bundle: Bundle, artifact: Artifact, known: dict[tuple[str, int | None],
     return Row(artifact.file, artifact.backend, artifact.precision, artifact.tile, problem, unchecked, report)
 
 
+def as_json(row: Row) -> dict[str, Any]:
+    """The row as strict JSON can hold it: infinity, the PSNR of equal pictures, is the string "inf"."""
+    plain = asdict(row)
+    if row.report is not None:
+        findings = {name: _written(value) for name, value in row.report.findings.items()}
+        plain["report"] |= {"worst_psnr": _written(row.report.worst_psnr), "findings": findings}
+    return plain
+
+
+def _written(value: float) -> float | str:
+    return "inf" if value == math.inf else value
+
+
+def add_to_report(rows: Sequence[Row], folder: Path) -> None:
+    """Put the rows into the report that the stages keep, in the place of earlier ones. Raises ``ExportError``."""
+    path = folder / REPORT_FILE
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ExportError(f"{path}: no such file; measure a model with `python -m compress.measure` first") from error
+    except ValueError as error:
+        raise ExportError(f"{path}: not JSON; take it away and measure again") from error
+    report["checks"] = [as_json(row) for row in rows]
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.verify", description="Check a bundle again.")
     parser.add_argument("bundle", type=Path, help="a NAME.tadsr folder or zip")
@@ -80,10 +113,13 @@ def main() -> None:
         help="what it was made of; without, only hashes",
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="add the rows to DIR/report.json")
     arguments = parser.parse_args()
     rows = verify(read_bundle(arguments.bundle), [open_program(path) for path in arguments.programs])
+    if arguments.report is not None:
+        add_to_report(rows, arguments.report)
     if arguments.json:
-        commands.say(json.dumps([asdict(row) for row in rows], indent=2))
+        commands.say(json.dumps([as_json(row) for row in rows], indent=2))
     else:
         table = Table("file", "engine", "precision", "tile", "found")
         for row in rows:

@@ -227,7 +227,7 @@ def backends(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         report = row["report"] or {}
         figures = {**report, **report.get("findings", {})}
-        found = [form.format(figures[name]) for name, form in CHECKS.items() if name in figures]
+        found = [form.format(float(figures[name])) for name, form in CHECKS.items() if name in figures]
         told = row["problem"] or row["unchecked"] or "; ".join(found)
         lines.append(f"| {BACKENDS[row['backend']]} | {row['precision']} | {row['tile'] or 'any'} | {told} |")
     return "\n".join(lines)

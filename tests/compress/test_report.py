@@ -1,6 +1,7 @@
 """``python -m compress.report``: table, JSON, page and exit codes."""
 
 import json
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -75,6 +76,25 @@ def test_table_and_page(
     assert [line.split()[-1] for line in lines if line.startswith("size ratio")] == ["0.270"]
     assert len({len(line) for line in lines[:-1]}) == 1, "columns are aligned"
     assert lines[-1] == f"wrote {tmp_path / 'page.html'}"
+
+
+def test_files_that_were_verified_are_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path / "report")
+    path = tmp_path / "report/report.json"
+    checks = [
+        {"file": "a.onnx", "problem": None, "unchecked": None, "report": {"worst_psnr": 93.04}},
+        {"file": "b.onnx", "problem": "b.onnx: <damaged>", "unchecked": None, "report": None},
+        {"file": "c.pte", "problem": None, "unchecked": "executorch is not installed", "report": None},
+    ]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checks": checks}))
+    run(monkeypatch, tmp_path / "report")
+    said = capsys.readouterr().out
+    assert "a.onnx: passes, 93.0 dB from its program at worst" in said
+    assert "b.onnx: b.onnx: <damaged>" in said
+    assert "c.pte: not run: executorch is not installed" in said
+    assert "b.onnx: &lt;damaged&gt;" in (tmp_path / "report/report.html").read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):

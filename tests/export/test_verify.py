@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from compress.rows import read_report, told
 from export.bundle import bundle
 from export.program import open_program
 from export.verify import verify
@@ -59,3 +60,16 @@ def test_a_damaged_file_is_found(tiny: Path, tmp_path: Path) -> None:
     (damaged / "tiny-fp32.onnx").write_bytes(data)
     with pytest.raises(BundleError, match="damaged or was changed"):
         verify(read_bundle(damaged), [])
+
+
+def test_rows_go_into_the_report_of_the_stages(programs: Path, tiny: Path, tmp_path: Path) -> None:
+    kept = {"format_version": 1, "pairs": {"name": "val", "count": 1, "sha256": "0"}, "rows": []}
+    (tmp_path / "report.json").write_text(json.dumps(kept))
+    done = run("export.verify", tiny, programs / "student.pt2", "--report", tmp_path)
+    assert done.returncode == 0
+    (check,) = read_report(tmp_path).checks
+    assert (check["file"], check["problem"]) == ("tiny-fp32.onnx", None)
+    assert told(check).startswith("passes, ")
+    missing = run("export.verify", tiny, "--report", tmp_path / "other")
+    assert missing.returncode == 2
+    assert "report.json: no such file; measure a model" in missing.stderr
