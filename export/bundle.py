@@ -22,6 +22,10 @@ from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
 from runtime.program import ProgramCard, read_card
 
+COMMITTED = Path(__file__).parents[1] / "compress/programs/mobile"
+"""The programs of the shipped model. Not in the wheel."""
+DIST = Path("dist")
+
 
 @dataclass(frozen=True)
 class _Made:
@@ -132,29 +136,39 @@ def _say(path: Path, report: Report) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
     parser.add_argument(
-        "programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="student.pt2, and the student.int8.pt2 made of it"
+        "programs",
+        type=Path,
+        nargs="*",
+        default=sorted(COMMITTED.glob("*.pt2")),
+        metavar="PROGRAM.pt2",
+        help="student.pt2, and the student.int8.pt2 made of it; default: those of the shipped model, in a checkout",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help=f"the bundle folder to write, NAME{SUFFIX}")
+    parser.add_argument(
+        "-o", "--output", type=Path, help=f"the bundle folder to write, NAME{SUFFIX}; default: in {DIST}/"
+    )
     parser.add_argument(
         "--tiles", type=int, nargs="+", metavar="SIDE", help="for engines that need one tile size; default: the middle"
     )
     parser.add_argument("--all", action="store_true", help="for every engine, in every precision and tile size")
     arguments = parser.parse_args()
+    if not arguments.programs:
+        raise ExportError("no program is named; give student.pt2, and the student.int8.pt2 that was made of it")
+    card = read_card(arguments.programs[0])
     wanted = EXPORTERS if arguments.all else USUAL
     absent = {exporter: reason for exporter in wanted if (reason := missing(exporter))}
     for exporter, reason in absent.items():
         commands.say(f"left out: {exporter.name} {exporter.precision}: {reason}")
     exporters = tuple(exporter for exporter in wanted if exporter not in absent)
-    known = read_card(arguments.programs[0]).tiles
-    tiles = arguments.tiles or (known if arguments.all else [known[len(known) // 2]])
-    written = bundle(arguments.programs, arguments.output, exporters, tiles, _say).manifest
+    tiles = arguments.tiles or (card.tiles if arguments.all else [card.tiles[len(card.tiles) // 2]])
+    output = arguments.output or DIST / f"{card.name}{SUFFIX}"
+    written = bundle(arguments.programs, output, exporters, tiles, _say).manifest
     for row in written.advice:
         verdict = "recommended" if row["recommended"] else "not recommended"
         commands.say(
             f"{row['file']}: {verdict} here: {row['median_ms']} ms against {row['against_median_ms']} of "
             f"{row['against']} ({row['speedup']}x; {row['side']}x{row['side']})"
         )
-    commands.say(f"wrote {arguments.output}")
+    commands.say(f"wrote {output}")
 
 
 if __name__ == "__main__":

@@ -121,10 +121,11 @@ def main() -> None:
     if arguments.json:
         commands.say(json.dumps([as_json(row) for row in rows], indent=2))
     else:
-        table = Table("file", "engine", "precision", "tile", "found")
+        table = Table("file", "engine", "precision", "tile", "passes", "found")
         for row in rows:
             found = row.problem or (describe(row.report) if row.report else f"hash is right; {row.unchecked}")
-            table.add_row(row.file, row.backend, row.precision, str(row.tile or "any"), found)
+            passes = "no" if row.problem else "yes" if row.report else "not run"
+            table.add_row(row.file, row.backend, row.precision, str(row.tile or "any"), passes, found)
         Console().print(table, markup=False)
     if problems := [row for row in rows if row.problem]:
         sys.stderr.write(f"{len(problems)} of {len(rows)} files are not what they should be\n")

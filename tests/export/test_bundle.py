@@ -111,3 +111,9 @@ def test_manifests_from_before_advice_are_read(toy_bundle: Path) -> None:
     assert Manifest.from_json(old) == manifest
     with pytest.raises(BundleError, match="impossible advice"):
         Manifest.from_json(replace(manifest, advice=["fast"]).to_json())  # type: ignore[list-item]
+
+
+def test_without_programs_those_of_the_checkout_are_taken(tmp_path: Path) -> None:
+    done = run("export.bundle", "-o", tmp_path / "taken")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "taken: a bundle's name ends in .tadsr" in done.stderr  # so programs were found
