@@ -27,12 +27,11 @@ from train.loop import train
 from train.losses import vanilla_distillation
 from train.networks.discriminator import Discriminator
 from train.networks.families import AnyUNet, build_unet
-from train.networks.frozen import frozen
 from train.networks.memory import channels_last
 from train.noise import Noise
 from train.objectives import hsd
-from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import PaperChoices, largest_hsd_time
+from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
 from train.objectives.sds import sds_gradient
 from train.objectives.sinsr import sinsr_terms
 from train.pixels import enlarge, to_model, to_picture
@@ -99,11 +98,13 @@ class DistillTask:
         self.schedule = diffusion.schedule(self.diffusion)
         torch.manual_seed(settings.seed)
         self.players = {"student": Player(self._new_student())}
+        self.adversary: LatentDiscriminator | None = None
         if settings.objective == "tadsr" and settings.discriminator != "none":
             network = Discriminator(
                 self.teacher.feature_widths, settings.paper.heads, time_aware=settings.discriminator == "time-aware"
             )
-            self.players["discriminator"] = Player(network, betas=(0.5, 0.999))
+            player = self.players["discriminator"] = Player(network, betas=ADVERSARIAL_BETAS)
+            self.adversary = LatentDiscriminator(self.teacher, self.schedule, player, settings.paper.scales)
 
     def _new_student(self) -> AnyUNet:
         if self.settings.student == "same":
@@ -140,13 +141,14 @@ class DistillTask:
             gradient = self._score_gradient(step, random)
             terms["score"] = self.settings.lambda_1 * hsd.surrogate_loss(gradient, seen["score"])
             watched["score_gradient"] = gradient.abs().mean()
-        if "discriminator" in self.players:
+        if self.adversary is not None:
             t = self._times(self.schedule.steps, step, random)
             fresh = self.settings.paper.discriminator_noise == "fresh"
             noise = random.normal(step.noise.shape) if fresh else step.noise
-            yield self._discriminate(step, t, noise)
+            yield self.adversary.move(step.z_0, step.student_z_0, step.given, t, noise)
             seen["adversarial"] = _own(step.student_z_0)
-            terms["adversarial"] = self.settings.lambda_2 * self._adversarial(seen["adversarial"], step.given, t, noise)
+            judged = self.adversary.judge(seen["adversarial"], step.given, t, noise)
+            terms["adversarial"] = self.settings.lambda_2 * judged
         yield Round("student", terms, watched, seen)
 
     def _sample(self, batch: Mapping[str, Tensor], random: Noise) -> Step:
@@ -202,29 +204,6 @@ class DistillTask:
             paper.hsd_weight_max,
         ).gradient
 
-    def _discriminate(self, step: Step, t: Tensor, noise: Tensor) -> Round:
-        """Eq. 12 on both latents brought to the same t with the same noise."""
-        with torch.no_grad():
-            real = self._features(step.z_0, step.given, t, noise)
-            fake = self._features(step.student_z_0.detach(), step.given, t, noise)
-        discriminator = self.players["discriminator"].network
-        real_logits, fake_logits = discriminator(real, t), discriminator(fake, t)
-        watched = {"logits_real": _mean(real_logits), "logits_fake": _mean(fake_logits)}
-        loss = discriminator_loss(real_logits, fake_logits, self.settings.paper.scales)
-        return Round("discriminator", {"discriminator": loss}, watched)
-
-    def _adversarial(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Tensor:
-        """Eq. 11, at the t and noise that the discriminator has just seen."""
-        discriminator = self.players["discriminator"].network
-        with frozen(discriminator):
-            logits = discriminator(self._features(z_0, given, t, noise), t)
-        return generator_loss(logits, self.settings.paper.scales)
-
-    def _features(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
-        """Enc(z_t, t, y): the frozen teacher encoder's output of every level."""
-        z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
-        return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *given)
-
     def _times(self, below: int, step: Step, random: Noise) -> Tensor:
         return random.times(below, len(step.z_0))
 
@@ -251,10 +230,6 @@ class DistillTask:
 def _own(z_0: Tensor) -> Tensor:
     """The same latents as a tensor of their own, whose gradient is that of one term alone."""
     return z_0.view_as(z_0)
-
-
-def _mean(logits: list[Tensor]) -> Tensor:
-    return torch.stack([scale.detach().mean() for scale in logits]).mean()
 
 
 def distillation_data(settings: DistillSettings) -> Dataset[Sample]:
