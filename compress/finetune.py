@@ -1,7 +1,7 @@
 """The student as it will be deployed: its own LR encoder, no noise, judged by pixels."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,14 +17,17 @@ from train.checkpoints import load_unet
 from train.data import Sample, loader
 from train.diffusion import Schedule
 from train.errors import TrainError
-from train.inputs import load_autoencoder
+from train.inputs import load_autoencoder, load_teacher
 from train.latents import Condition, bind, condition, scale_of
-from train.losses import colour_shift, frequency_l1, l1, mse
+from train.losses import colour_shift, frequency_l1, l1, mse, structure
+from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.noise import Noise
+from train.objectives.config import PaperChoices
+from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings
 from train.task import Player, Round
@@ -58,6 +61,15 @@ class FoldSettings(TrainingSettings):
     """Weight of L1 between the decoded student and HQ."""
     frequency_weight: float = 0.5
     """Weight of the frequency loss between the decoded student and HQ."""
+    structure_weight: float = 0.0
+    """Weight of 1 - SSIM between the decoded student and HQ."""
+    teacher: Path | None = None
+    """The diffusion teacher, for the adversarial term."""
+    lambda_2: float = 0.0
+    """Weight of TAD-SR's adversarial term (Eq. 11): the time-aware discriminator on the teacher's encoder judges the
+    latents of the student as it will be deployed, beside those of HQ. More is sharper and less faithful."""
+    paper: PaperChoices = field(default_factory=PaperChoices)
+    """Where the paper leaves a choice; of the discriminator only."""
     colour_weight: float = 0.5
     """Weight of the colour shift between the decoded student and LQ: a restored photo keeps its colours."""
     decoder_weight: float = 1.0
@@ -100,8 +112,9 @@ class FinetuneTask:
     """The LR encoder is distilled from the full one while the student learns to live with it and without noise.
 
     Without noise there is nothing to sample: the student answers with one picture for each LQ picture, so the target
-    is HQ itself, through the decoder. The mobile decoder is frozen. A VQ decoder is deployed with constants in place of
-    its statistics and its codebook (see ``compress.folding.static_decoder``): it learns to answer as the full one does.
+    is HQ itself, through the decoder; what pixels average away, a discriminator can ask for. The mobile decoder
+    is frozen. A VQ decoder is deployed with constants in place of its statistics and its codebook (see
+    ``compress.folding.static_decoder``): it learns to answer as the full one does.
     """
 
     name = "finetune"
@@ -135,9 +148,26 @@ class FinetuneTask:
         )
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
         self.players = {"student": Player(network.requires_grad_(True))}
+        self.adversary = self._adversary() if settings.lambda_2 else None
+
+    def _adversary(self) -> LatentDiscriminator:
+        settings = self.settings
+        if settings.teacher is None:
+            raise TrainError("--lambda_2: the discriminator reads the teacher's features; give --teacher")
+        teacher, sampling = load_teacher(settings.teacher, settings.model)
+        if (
+            scale_of(self.autoencoder, teacher) != self.scale
+            or teacher.latent_channels != self.autoencoder.latent_channels
+        ):
+            raise TrainError(f"{settings.teacher}: a teacher in other latents than {settings.student}; give its own")
+        heads = Discriminator(teacher.feature_widths, settings.paper.heads)
+        player = self.players["discriminator"] = Player(heads, betas=ADVERSARIAL_BETAS)
+        return LatentDiscriminator(teacher, diffusion.schedule(sampling.diffusion), player, settings.paper.scales)
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
+        if self.adversary is not None:
+            channels_last(self.adversary.teacher, device)
 
     def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
         settings, hq = self.settings, to_model(batch["hq"])
@@ -148,12 +178,19 @@ class FinetuneTask:
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
+            "structure": settings.structure_weight * structure(sr, hq),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
         if decoded is not None:
             with torch.no_grad():
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(decoded, full)
+        if self.adversary is not None:
+            with torch.no_grad():
+                real = self.autoencoder.encode(hq).float()
+            t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
+            yield self.adversary.move(real, z_0, target, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(z_0, target, t, noise)
         yield Round("student", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
+
+from runtime.metrics import LUMA
 
 
 def l1(x: Tensor, target: Tensor) -> Tensor:
@@ -21,6 +24,29 @@ def frequency_l1(x: Tensor, target: Tensor) -> Tensor:
     """
     spectrum = torch.fft.rfft2((x - target).float(), norm="ortho")
     return torch.view_as_real(spectrum).abs().mean()
+
+
+def structure(x: Tensor, target: Tensor) -> Tensor:
+    """1 - SSIM of luma, in [0, 2]; x, target [N, 3, H, W] in [-1, 1], at least 11 pixels a side.
+
+    The window and constants of Wang et al., IEEE TIP 2004, as in ``runtime.metrics.ssim``; as a loss: Zhao et al., IEEE
+    TCI 2017.
+    """
+    weights = torch.tensor(LUMA, device=x.device)[:, None, None]
+    a, b = (((picture.float() + 1) / 2 * weights).sum(1, keepdim=True) + 16 / 255 for picture in (x, target))
+    offsets = torch.arange(-5, 6, device=x.device)
+    window = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    window = window / window.sum()
+
+    def local_mean(picture: Tensor) -> Tensor:
+        return conv2d(conv2d(picture, window[None, None, :, None]), window[None, None, None, :])
+
+    mean_a, mean_b = local_mean(a), local_mean(b)
+    variance = local_mean(a * a + b * b) - mean_a.square() - mean_b.square()
+    covariance = local_mean(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    return 1 - (similarity / ((mean_a.square() + mean_b.square() + c1) * (variance + c2))).mean()
 
 
 def colour_shift(x: Tensor, target: Tensor) -> Tensor:

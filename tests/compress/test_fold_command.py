@@ -21,6 +21,7 @@ from train.checkpoints import describe, load_autoencoder, save_network
 from train.errors import TrainError
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import layer_widths, narrow
+from train.noise import Noise
 from train.settings import parse
 from train.sources import some_photos, training_data
 from train.teacher_samples import DESCRIPTION, samples_file
@@ -88,6 +89,21 @@ def test_finetuning_starts_from_the_lr_encoder(folder: Path, tmp_path: Path) -> 
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
+def test_the_teachers_discriminator_judges_the_deployed_student(folder: Path, tmp_path: Path) -> None:
+    given = {"teacher": folder / "teacher.safetensors", "lambda_2": 0.1, "paper.heads.width": 32}
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
+    task = FinetuneTask(settings, training_data(settings))
+    assert list(task.players) == ["student", "discriminator"]
+    batch = {"hq": torch.rand(2, 3, 32, 32), "lq": torch.rand(2, 3, 8, 8)}
+    theirs, ours = task.rounds(batch, Noise(seed=0, step=0))
+    theirs.terms["discriminator"].backward()
+    student = task.players["student"].network
+    assert all(parameter.grad is None for parameter in student.parameters())
+    assert any(parameter.grad is not None for parameter in task.players["discriminator"].network.parameters())
+    ours.terms["adversarial"].backward()
+    assert any(parameter.grad is not None and parameter.grad.any() for parameter in student.parameters())
+
+
 def test_rows_of_the_report(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = tmp_path / "report"
     run(monkeypatch, arguments(folder, tmp_path / "o", pairs=folder / "pairs", report=report))
@@ -121,6 +137,7 @@ def test_photos_may_be_samples_of_the_teacher(folder: Path, tmp_path: Path) -> N
         ({"student": "lr_encoder.safetensors"}, "needed is unet or swin_unet"),
         ({"report": "report"}, "--report: a row is measured where both are given; give --pairs too"),
         ({"steps": -1}, "--steps -1: give 0 or more"),
+        ({"steps": 1, "lambda_2": 0.1}, "--lambda_2: the discriminator reads the teacher's features; give --teacher"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -116,7 +116,7 @@ def test_decoder_learns_from_the_full_one(folder: Path) -> None:
     made = FinetuneTask(settings, fold.training_data(settings))
     batch = {"hq": torch.rand(2, 3, 64, 64), "lq": torch.rand(2, 3, 16, 16)}
     (turn,) = made.rounds(batch, Noise(seed=0, step=0))
-    assert turn.terms.keys() == {"encoder", "l1", "frequency", "colour", "decoder"}
+    assert turn.terms.keys() == {"encoder", "l1", "frequency", "structure", "colour", "decoder"}
     torch.stack(list(turn.terms.values())).sum().backward()
     assert all(parameter.grad is not None for parameter in made.players["student"].network.parameters())
     assert not any(parameter.requires_grad for parameter in made.autoencoder.parameters())

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from train.losses import colour_shift, frequency_l1, l1, mse, vanilla_distillation
+from runtime.metrics import ssim_y
+from train.losses import colour_shift, frequency_l1, l1, mse, structure, vanilla_distillation
 
 
 def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:
@@ -27,6 +28,14 @@ def test_colour_shift_sees_a_cast_and_nothing_else() -> None:
     np.testing.assert_allclose(colour_shift(sr + cast, lq).item(), 0.1)
 
 
+def test_structure_is_what_the_metric_lacks_to_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 1, 3, 24, 17, generator=generator) * 2 - 1
+    sr, hr = ((picture[0].permute(1, 2, 0).numpy() + 1) * 127.5 for picture in (x, y))
+    np.testing.assert_allclose(structure(x, y).item(), 1 - ssim_y(sr, hr, border=0), rtol=1e-4)
+
+
 def test_losses_vanish_on_equal_pictures() -> None:
-    x = torch.rand(1, 3, 8, 8)
+    x = torch.rand(1, 3, 12, 12)
     assert all(loss(x, x).item() == 0 for loss in (l1, mse, frequency_l1, colour_shift))
+    assert abs(structure(x, x).item()) < 1e-6
