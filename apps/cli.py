@@ -126,6 +126,36 @@ def upscale(
 
 
 @app.command()
+def compare(
+    picture: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page.", show_default="NAME.html beside the input")
+    ] = None,
+    bundle: BundleOption = None,
+    backend: Annotated[str, typer.Option(help="The engine, for example onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
+) -> None:
+    """Make a page with a slider between a bicubic enlargement and this one.
+
+    The page is one file that needs nothing else: open it in a browser, or send it to somebody.
+
+    \b
+    Examples:
+      tadsr compare photo.jpg
+      tadsr compare photo.jpg -o page.html
+    """
+    import runtime
+    from runtime.commands import say
+
+    from .compare import write_page
+
+    target = output or picture.with_suffix(".html")
+    with runtime.load(bundle, backend=backend, precision=precision) as upscaler:
+        write_page(picture, target, upscaler)
+    say(f"{target}")
+
+
+@app.command()
 def bench(
     bundle: BundleOption = None,
     threads: Annotated[
