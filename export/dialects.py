@@ -64,8 +64,11 @@ def render(model: onnx.ModelProto, dialect: Dialect) -> None:
         elif node.op_type == "Conv" and len(node.input) == 3 and (scale := _accumulator_scale(graph, node)) is not None:
             _name_weight(graph, node)
             nodes.append(_integer_bias(graph, node, scale))
+        elif node.op_type == "Conv" and node.input[1] in graph.constants and _is_dequantised(graph, node.input[0]):
+            nodes.append(_dequantised_by_channel(graph, node))
         nodes.append(node)
-    graph.replace_nodes(nodes)
+    read = {name for node in nodes for name in node.input} | {output.name for output in model.graph.output}
+    graph.replace_nodes([node for node in nodes if read.intersection(node.output)])
 
 
 def wrong_zero_points(model: onnx.ModelProto, dialect: Dialect) -> list[str]:
@@ -77,7 +80,7 @@ def wrong_zero_points(model: onnx.ModelProto, dialect: Dialect) -> list[str]:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] not in graph.constants:
             zero = dialect.nonnegative_zero if node.input[0] in nonnegative else dialect.signed_zero
             found = graph.constants[node.input[2]]
-            if found != zero or found.dtype != dialect.dtype:
+            if np.any(found != zero) or found.dtype != dialect.dtype:
                 wrong.append(node.output[0])
     return wrong
 
@@ -104,6 +107,30 @@ def _integer_bias(graph: Graph, node: onnx.NodeProto, scale: Array) -> onnx.Node
     inputs = [graph.add_new(f"{bias}.steps", steps), graph.add_new(f"{bias}.scale", scale)]
     node.input[2] = inputs[0].replace(".steps", ".dequantized")
     return helper.make_node("DequantizeLinear", inputs, [node.input[2]], axis=0)
+
+
+def _is_dequantised(graph: Graph, tensor: str) -> bool:
+    producer = graph.producers.get(tensor)
+    return producer is not None and producer.op_type == "DequantizeLinear"
+
+
+def _dequantised_by_channel(graph: Graph, convolution: onnx.NodeProto) -> onnx.NodeProto:
+    """Give a convolution with float weights data of its own, by the same scale for every channel; returns that node.
+
+    From a DequantizeLinear of one scale ONNX Runtime concludes that the weights may be INT8 too, and rounds them, with
+    one scale for all channels (its optimiser WeightBiasQuantization).
+    """
+    producer = graph.producers[convolution.input[0]]
+    groups = helper.get_node_attr_value(convolution, "group")
+    channels = graph.constants[convolution.input[1]].shape[1] * groups
+    numbers = [
+        graph.add(f"{name}.by_channel.{channels}", np.full(channels, graph.constants[name]))
+        for name in producer.input[1:]
+    ]
+    convolution.input[0] = f"{convolution.output[0]}.data"
+    return helper.make_node(
+        "DequantizeLinear", [producer.input[0], *numbers], [convolution.input[0]], f"{convolution.name}.data", axis=1
+    )
 
 
 def _nonnegative(graph: Graph) -> set[str]:

@@ -43,6 +43,8 @@ def check_numbers(path: Path, program: Program) -> Findings:
     """
     if in_float := run_in_float(path):
         raise ExportError(f"{path}: ONNX Runtime runs {', '.join(in_float)} in float; nothing was kept")
+    if rounded := rounded_by_the_engine(path):
+        raise ExportError(f"{path}: ONNX Runtime rounds float weights to INT8 ({', '.join(rounded)}); nothing was kept")
     model = onnx.load(path)
     layers = integers.require_layers(program, _layers(model), str(path))
     _require_scales(model, program, str(path))
@@ -86,12 +88,23 @@ def quantized_tensors(path: Path, picture: Tile, start: Start) -> tuple[dict[str
 
 def run_in_float(path: Path) -> list[str]:
     """The quantised convolutions that ONNX Runtime's optimised graph does not run as integers, by their outputs."""
-    quantized = _quantized_convolutions(onnx.load(path))
+    run_as_integers = _weights_of_integer_convolutions(path)
+    return [
+        layer for weight, layer in _quantized_convolutions(onnx.load(path)).items() if weight not in run_as_integers
+    ]
+
+
+def rounded_by_the_engine(path: Path) -> list[str]:
+    """The weights in ONNX Runtime's integer convolutions that are none of the file's integers."""
+    return sorted(_weights_of_integer_convolutions(path) - _quantized_convolutions(onnx.load(path)).keys())
+
+
+def _weights_of_integer_convolutions(path: Path) -> set[str]:
+    """Of ONNX Runtime's optimised graph, by name."""
     with tempfile.TemporaryDirectory() as folder:
         optimized = Path(folder) / "optimized.onnx"
         onnxruntime_session(path.read_bytes(), optimized=optimized)
-        integer = {tuple(node.input)[3] for node in onnx.load(optimized).graph.node if node.op_type == "QLinearConv"}
-    return [layer for weight, layer in quantized.items() if weight not in integer]
+        return {tuple(node.input)[3] for node in onnx.load(optimized).graph.node if node.op_type == "QLinearConv"}
 
 
 def integer_weights(path: Path) -> dict[str, NDArray[np.int8]]:
@@ -142,6 +155,6 @@ def _require_scales(model: onnx.ModelProto, program: Program, what: str) -> None
     for node in model.graph.node:
         tensor = {"QuantizeLinear": node.output[0], "DequantizeLinear": node.input[0]}.get(node.op_type)
         if tensor is not None and tensor not in constants:
-            written.setdefault(tensor.removesuffix(PHASES), set()).add(constants[node.input[1]].tobytes())
+            written.setdefault(tensor.removesuffix(PHASES), set()).add(np.unique(constants[node.input[1]]).tobytes())
     if wrong := [name for name, scales in written.items() if scales != {theirs.get(name)}]:
         raise ExportError(f"{what}: the scales of {', '.join(wrong[:3])} are not the program's; nothing was kept")

@@ -78,8 +78,8 @@ def export_free(module: torch.nn.Module) -> ExportedProgram:
 
 
 @torch.no_grad()
-def quantize(network: torch.nn.Module) -> torch.nn.Module:
-    """The network in INT8, calibrated on noise; the first and the last convolution stay in float."""
+def quantize(network: torch.nn.Module, *in_float: str) -> torch.nn.Module:
+    """The network in INT8, calibrated on noise; the first and the last convolution, and those named, stay in float."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
 
     from compress.quantization.layers import layers
@@ -88,7 +88,7 @@ def quantize(network: torch.nn.Module) -> torch.nn.Module:
 
     module = export_free(network).module()
     outermost = {layer.name for layer in layers(module, torch.rand(2, 3, 32, 48)) if layer.outermost}
-    prepared = prepare_qat_pt2e(module, Int8Quantizer(outermost))
+    prepared = prepare_qat_pt2e(module, Int8Quantizer(outermost | set(in_float)))
     largest: dict[LearntRange, float] = {}
 
     def see(rounding: LearntRange, given: tuple[torch.Tensor]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from export import onnx_integers
+from export import dialects, onnx_integers
 from export.errors import ExportError
 from export.forced import compare_steps
 from export.onnx import FP32, INT8
@@ -78,6 +78,18 @@ def test_sums_run_as_integers_and_no_activation_is_int8(artifact: Path, tmp_path
 def test_plain_rendering_would_run_in_float(program: Program, tmp_path: Path) -> None:
     FP32.export(program, tmp_path / "plain.onnx")
     assert run_in_float(tmp_path / "plain.onnx")
+
+
+def test_float_weights_on_dequantised_data_stay_float(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.export.save(export_free(quantize(tiny_network(bias=0.1), "decoder.1.conv2")), tmp_path / "student.int8.pt2")
+    CARD.write(tmp_path)
+    program = open_program(tmp_path / "student.int8.pt2")
+    INT8.export(program, tmp_path / "right.onnx")
+    assert INT8.verify(tmp_path / "right.onnx", program).findings["largest_step"] <= 1
+    monkeypatch.setattr(dialects, "_is_dequantised", lambda graph, tensor: False)
+    INT8.export(program, tmp_path / "plain.onnx")
+    with pytest.raises(ExportError, match="ONNX Runtime rounds float weights to INT8"):
+        INT8.verify(tmp_path / "plain.onnx", program)
 
 
 def test_scales_and_weights_are_the_programs_to_the_bit(program: Program, artifact: Path) -> None:
