@@ -200,5 +200,54 @@ def info(
     show_info(bundle, as_json=as_json)
 
 
+@app.command()
+def recipe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The recipe: mobile.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of sharp photos, searched through.", show_default="drawn, with --smoke")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME or runs/NAME-smoke")
+    ] = None,
+    licences: Annotated[
+        str, typer.Option(help="free: only photos that a MANIFEST.csv beside them shows as free; or all.")
+    ] = "all",
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="A few steps of tiny networks: minutes, to see that everything works.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the commands.")] = False,
+) -> None:
+    """Train a model: every stage in order, from photos to a bundle.
+
+    Given again, it goes on where it was stopped. Needs the compress and onnx extras.
+
+    \b
+    Examples:
+      tadsr recipe mobile --photos ~/Pictures
+      tadsr recipe mobile --smoke
+    """
+    from runtime.commands import say
+
+    from .errors import CommandError
+    from .recipe import commands_of, draw_photos, estimate, read_recipe, run_recipe
+
+    if photos is None and not smoke:
+        raise CommandError("--photos: name a folder of sharp photos, or try --smoke, which draws its own")
+    out = out or Path("runs") / (f"{name}-smoke" if smoke else name)
+    stages = read_recipe(name)
+    if photos is None:
+        photos = out / "photos"
+        draw_photos(photos)
+    commands = commands_of(name, photos, out, licences=licences, smoke=smoke)
+    if not smoke:
+        say(estimate(stages))
+    if dry_run:
+        for words in commands.values():
+            say(" ".join(["python -m", *words]))
+        return
+    run_recipe(commands, out, say)
+    say(f"wrote {out / f'{name}.tadsr'}; try it: tadsr upscale photo.jpg --bundle {out / f'{name}.tadsr'}")
+
+
 if __name__ == "__main__":
     main()

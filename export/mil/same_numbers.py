@@ -11,6 +11,9 @@ from export.errors import ExportError
 from export.mil.package import Operation, Package
 from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
+KEPT_FROM_ZERO = 400
+"""coremltools' pass ``add_fp16_cast`` lets no number of a smaller array become 0."""
+
 
 @dataclass(frozen=True)
 class Quantised:
@@ -84,13 +87,22 @@ def _parts(package: Package, weight: Operation) -> list[object]:
 
 
 def _numbers(values: Mapping[str, np.ndarray], convolution: Node) -> Iterator[np.ndarray]:
-    """Weight and bias, float as float16 keeps it; of a quantised weight its integers, scales and zero points."""
+    """Weight and bias, float as Core ML keeps it; of a quantised weight its integers, scales and zero points."""
     weight, *bias = cast(list[Node], convolution.args[1:3])
     if weight.target is DEQUANTIZE_WEIGHT:
         yield from (values[cast(Node, part).name] for part in weight.args[:3])
     else:
-        yield values[weight.name].astype(np.float16)
-    yield from (values[each.name].astype(np.float16) for each in bias if each is not None)
+        yield _half(values[weight.name])
+    yield from (_half(values[each.name]) for each in bias if each is not None)
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    """Rounded to float16; what would become 0 in a small array, becomes the smallest number."""
+    half = values.astype(np.float16)
+    if values.size >= KEPT_FROM_ZERO:
+        return half
+    least = np.copysign(np.finfo(np.float16).smallest_subnormal, values)
+    return np.where((half == 0) & (values != 0), least, half)
 
 
 def _equal(theirs: object, ours: np.ndarray | np.generic) -> bool:

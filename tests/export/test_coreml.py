@@ -20,7 +20,7 @@ from export.program import Program, open_program
 from export.protocol import check, render
 from export.verify import verify
 from runtime.bundle import read_bundle
-from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, vq_network
+from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network, vq_network
 from tests.export.test_onnx import run
 
 KINDS = [pytest.param("student", FP16, id="fp16"), pytest.param("student.int8", INT8, marks=needs_int8, id="int8")]
@@ -259,3 +259,11 @@ def test_places_that_cannot_be_written(
         coreml.main()
     assert message in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@needs_coremltools
+def test_numbers_that_float16_cannot_hold_are_known(tmp_path: Path) -> None:
+    network = tiny_network(bias=1e-9)
+    torch.export.save(torch.export.export(network, (torch.rand(1, 3, TILE, TILE),)), tmp_path / f"student.{TILE}.pt2")
+    CARD.write(tmp_path)
+    assert render(FP16, open_program(tmp_path / f"student.{TILE}.pt2"), tmp_path / "tiny.mlpackage").worst_psnr >= 55
