@@ -77,10 +77,16 @@ def bundle(
             artifacts=[one.artifact for one in made],
             accuracy=[one.accuracy for one in made],
             licence=card.licence,
-            provenance=card.provenance,
+            provenance={**card.provenance, "programs": [_origin(program) for program in programs]},
             advice=_advice(made),
         )
         return write_bundle(output, manifest, {one.path.name: one.path for one in made})
+
+
+def _origin(program: Program) -> dict[str, Any]:
+    """By which what is built of a program on a machine is found again for the bundle."""
+    digest = sha256(program.path.read_bytes()).hexdigest()
+    return {"file": program.path.name, "precision": program.precision, "tile": program.tile, "sha256": digest}
 
 
 def _one_file(path: Path) -> Path:

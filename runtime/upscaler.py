@@ -7,7 +7,7 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from .backends import BACKENDS, Session, select_artifact
+from .backends import Session, open_session
 from .bundle import Bundle
 from .errors import BackendError, PictureError, SettingError
 from .manifest import Manifest
@@ -39,8 +39,10 @@ class Upscaler:
     ) -> None:
         self.bundle = bundle
         self.manifest = bundle.manifest
-        self.artifact = select_artifact(bundle.manifest, backend, precision)
-        self._session: Session | None = BACKENDS[self.artifact.backend].load(bundle.open(self.artifact), threads)
+        opened = open_session(bundle, backend, precision, threads)
+        self.artifact = opened.choice.artifact
+        self.backend = opened.choice.backend.name
+        self._session: Session | None = opened.session
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -125,7 +127,7 @@ class Upscaler:
         return self._session
 
     def _check(self, result: Floats, shape: tuple[int, ...], where: str) -> None:
-        model = f"{self.bundle.path}: {self.artifact.file} on {self.artifact.backend}"
+        model = f"{self.bundle.path}: {self.artifact.file} on {self.backend}"
         if result.shape != shape:
             raise BackendError(f"{model} gave {result.shape} instead of {shape} for {where}; the bundle is faulty")
         if not np.isfinite(result).all():
