@@ -170,5 +170,25 @@ def info(
     show_info(bundle, as_json=as_json)
 
 
+@app.command()
+def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
+) -> None:
+    """Show which engines can run a model here, which one would, and what brings the others.
+
+    \b
+    Examples:
+      tadsr doctor
+      tadsr doctor photo.tadsr --json
+    """
+    from .doctor import run_doctor, show_doctor
+
+    show_doctor(run_doctor(bundle, version=version()), as_json=as_json)
+
+
 if __name__ == "__main__":
     main()

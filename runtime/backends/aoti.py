@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from ..bundle import Bundle
 from ..cache import place, places
 from ..errors import BackendError
 from ..manifest import Artifact, Manifest
-from .base import WANTED, Available, Floats, Offer, Unavailable
+from .base import Available, Floats, Offer, Unavailable, own_memory
 from .failures import failure
 from .packages import importing, probe_packages
 
@@ -167,9 +165,7 @@ class AotiSession:
 
         try:
             with self._turn, torch.no_grad(), exact_float32():
-                answer: torch.Tensor = self._package(
-                    torch.from_numpy(np.require(batch, requirements=WANTED)).to(self._device)
-                )
+                answer: torch.Tensor = self._package(torch.from_numpy(own_memory(batch)).to(self._device))
                 result: Floats = answer.cpu().numpy()
         except Exception as error:
             raise failure("aoti failed", error, "is the tile of the model's size?") from error

@@ -15,9 +15,6 @@ Floats = npt.NDArray[np.float32]
 INPUT, OUTPUT = "lr", "sr"
 """What the network's picture in and picture out are called in every file that names them."""
 
-WANTED = ("C_CONTIGUOUS", "WRITEABLE")
-"""How torch wants the memory of an array that becomes a tensor."""
-
 CPU = "CPU"
 """`Backend.device` of the engines for which the bundle's measured advice holds."""
 
@@ -125,3 +122,8 @@ def middle_tile(manifest: Manifest) -> int | None:
     Small ones waste most of their work at the seams, large ones most of it on small pictures.
     """
     return manifest.tiles[len(manifest.tiles) // 2] if manifest.tiles else None
+
+
+def own_memory(batch: Floats) -> Floats:
+    """The same numbers, in memory of the kind that torch wants of an array that becomes a tensor."""
+    return np.require(batch, requirements=["C_CONTIGUOUS", "WRITEABLE"])

@@ -9,7 +9,7 @@ import numpy as np
 from ..bundle import Bundle
 from ..errors import BackendError
 from ..manifest import Artifact, Manifest
-from .base import CPU, WANTED, Available, Floats, Offer, Unavailable, offered_by_bundle
+from .base import CPU, Available, Floats, Offer, Unavailable, offered_by_bundle, own_memory
 from .failures import failure
 from .packages import importing, probe_packages
 
@@ -97,7 +97,7 @@ class ExecutorchSession:
         """See `Session.run`."""
         import torch
 
-        contiguous = torch.from_numpy(np.require(batch, requirements=WANTED))
+        contiguous = torch.from_numpy(own_memory(batch))
         try:
             with self._turn:
                 (result,) = self._method.execute([contiguous])

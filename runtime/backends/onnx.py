@@ -59,9 +59,10 @@ class OnnxBackend:
         package = importlib.util.find_spec("onnxruntime")
         if package is None:
             return Unavailable("onnxruntime is not installed", self.install)
+        if self.systems and sys.platform not in self.systems:
+            return Unavailable(f"{self.provider} is for {', '.join(self.systems)} only", self.install)
         folders = [Path(folder) / "capi" for folder in package.submodule_search_locations or ()]
-        elsewhere = bool(self.systems) and sys.platform not in self.systems
-        if elsewhere or not any(any(folder.glob(self.library)) for folder in folders):
+        if not any(any(folder.glob(self.library)) for folder in folders):
             return Unavailable(f"the onnxruntime that is installed has no {self.provider}", self.install)
         return Available(version_of(*DISTRIBUTIONS))
 

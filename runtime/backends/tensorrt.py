@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..bundle import Bundle
 from ..cache import cache_folder, cache_path
 from ..errors import BackendError, BackendWarning
 from ..manifest import Artifact, Manifest
-from .base import INPUT, OUTPUT, WANTED, Available, Floats, Offer, Unavailable, middle_tile
+from .base import INPUT, OUTPUT, Available, Floats, Offer, Unavailable, middle_tile, own_memory
 from .failures import failure
 from .packages import importing, probe_packages, version_of
 
@@ -141,7 +139,7 @@ class TensorrtSession:
 
         context, stream = self._context, self._stream
         with torch.cuda.stream(stream):
-            lr = torch.from_numpy(np.require(batch, requirements=WANTED)).cuda()
+            lr = torch.from_numpy(own_memory(batch)).cuda()
             context.set_optimization_profile_async(profile, stream.cuda_stream)
             context.set_input_shape(INPUT, tuple(batch.shape))
             sr = torch.empty(tuple(context.get_tensor_shape(OUTPUT)), device="cuda")

@@ -19,7 +19,7 @@ def test_version(tadsr: Tadsr) -> None:
     assert (done.code, done.out, done.err) == (0, f"tadsr {version()}\n", "")
 
 
-@pytest.mark.parametrize("command", ["upscale", "bench", "info"])
+@pytest.mark.parametrize("command", ["upscale", "bench", "info", "doctor"])
 def test_help_has_examples(command: str, tadsr: Tadsr) -> None:
     done = tadsr(command, "--help")
     assert done.code == 0

@@ -25,7 +25,7 @@ STATE = BACKENDS["coreml"].probe()
 
 
 class FakeModel:
-    """Plays `coremltools.models.MLModel` 9.0: repeats every pixel four times each way; answers are RGBA, as Core ML's."""
+    """Plays `coremltools.models.MLModel` 9.0: pixels four times as large each way, in RGBA as Core ML gives them."""
 
     opened: ClassVar[list[Path]] = []
     counts: ClassVar[Concurrency] = Concurrency()
