@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal knows
     try:
-        app(arguments, prog_name="tadsr")
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app(arguments, prog_name="tadsr")
     except Exception as error:
         from runtime.commands import explain  # costs numpy and Pillow, which --help does without
         from runtime.errors import TadsrError
@@ -52,6 +54,11 @@ def version() -> str:
         return importlib.metadata.version("tadsr")
     except importlib.metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def _show_warning(message: Warning | str, *_where: Any, **_line: Any) -> None:
+    """One line, without the place in our sources that it comes from."""
+    sys.stderr.write(f"warning: {message}\n")
 
 
 def _show_version(wanted: bool) -> None:

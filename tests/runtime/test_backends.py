@@ -2,45 +2,18 @@
 
 import platform
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import runtime
-from runtime.backends import BACKENDS, Available, Backend, Offer, Session, Unavailable, choose, open_session, statuses
-from runtime.backends.base import CPU
-from runtime.bundle import Artifact, Bundle, read_bundle
+from runtime.backends import BACKENDS, Backend, Unavailable, choose, open_session, statuses
+from runtime.bundle import Artifact, read_bundle
 from runtime.errors import BackendError, BackendWarning, BundleError, OutOfMemoryError
 from runtime.manifest import Manifest
 from tests.conftest import write_toy_bundle
-
-
-@dataclass(frozen=True)
-class FakeBackend:
-    """An engine of the tests' own; `broken` is what its loading raises."""
-
-    name: str
-    reads: str = "onnx"
-    device: str = CPU
-    takes_threads: bool = True
-    install: str = "pip install it"
-    made_by: str = "make it"
-    here: bool = True
-    automatic: bool = True
-    broken: str | None = None
-
-    def probe(self) -> Available | Unavailable:
-        return Available("1.2") if self.here else Unavailable("it is not installed", self.install)
-
-    def offers(self, manifest: Manifest) -> Sequence[Offer]:
-        return [Offer(each, self.automatic) for each in manifest.artifacts if each.backend == self.reads]
-
-    def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> Session:
-        if self.broken:
-            raise BackendError(self.broken)
-        return BACKENDS["onnx"].load(bundle, artifact, threads)
+from tests.runtime.fake_backend import FakeBackend
 
 
 def table(*backends: FakeBackend) -> dict[str, Backend]:

@@ -1,6 +1,8 @@
 """ONNX Runtime, its providers where they are (a stand-in plays them), and what its errors mean."""
 
+import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from runtime.manifest import Artifact
 from tests.conftest import write_bundle_of
 from tests.runtime.concurrency import Concurrency
 
+ROOT = Path(__file__).parents[2]
 PROVIDERS = (CUDA, DIRECTML, COREML)
 
 
@@ -83,6 +86,30 @@ def test_a_lack_of_memory_is_told_from_other_failures(told: Exception) -> None:
     assert isinstance(found, OutOfMemoryError)
     assert str(found).endswith("; try a smaller tile")
     assert "\n" not in str(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that the system keeps, as Linux does")
+def test_a_real_lack_of_memory_and_a_smaller_tile_after_it() -> None:
+    code = """
+        import resource, sys
+        import numpy as np, runtime
+        from runtime.backends import open_session
+        bundle = runtime.read_bundle(runtime.DEFAULT_BUNDLE)
+        session = open_session(bundle, "onnx", "fp32", threads=1).session
+        held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + 600 * 2**20,) * 2)
+        try:
+            session.run(np.zeros((1, 3, 2048, 2048), np.float32))
+        except runtime.OutOfMemoryError as error:
+            sys.stdout.write(str(error))
+        assert session.run(np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 3, 256, 256)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("onnx failed: ")
+    assert done.stdout.endswith("; try a smaller tile")
 
 
 def test_a_failure_is_one_line() -> None:
