@@ -185,3 +185,13 @@ def test_without_any_package_every_engine_says_what_brings_it(name: str, monkeyp
 
 def test_out_of_memory_is_a_backend_error() -> None:
     assert issubclass(OutOfMemoryError, BackendError)
+
+
+def test_the_documents_have_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- engines -->")[2].partition("<!-- end of engines -->")[0]
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in table.strip().splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"| `{name}`" for name in BACKENDS]
+    for row, backend in zip(rows, BACKENDS.values(), strict=True):
+        assert row[3].startswith("yes" if backend.takes_threads else "no")
+        assert f"`{backend.install}` |" in row[5]
