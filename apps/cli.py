@@ -90,7 +90,7 @@ def upscale(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     bundle: BundleOption = None,
-    backend: Annotated[str, typer.Option(help="The engine, for example onnx.")] = "auto",
+    backend: Annotated[str, typer.Option(help="The engine, one of those that tadsr doctor shows.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
     tile: Annotated[
         int | None, typer.Option(min=1, help="Side of a tile, in pixels of the input; smaller needs less memory.")
@@ -192,9 +192,9 @@ def doctor(
       tadsr doctor
       tadsr doctor photo.tadsr --json
     """
-    from .doctor import run_doctor, show_doctor
+    from .doctor import diagnose, show_diagnosis
 
-    show_doctor(run_doctor(bundle, version=version()), as_json=as_json)
+    show_diagnosis(diagnose(bundle, version=version()), as_json=as_json)
 
 
 if __name__ == "__main__":

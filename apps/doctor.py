@@ -4,63 +4,82 @@ import json
 import os
 import platform
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 import runtime
-from runtime.backends import Status, choose
+from runtime.backends import Choice, Status, choose
+from runtime.bundle import Bundle
 from runtime.cache import cache_path
 from runtime.errors import BackendError
 
 
-def run_doctor(path: Path | None, *, version: str) -> dict[str, Any]:
-    """All that `tadsr doctor` finds out; "auto" is None where no engine is here. Raises `BundleError`."""
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that `tadsr doctor` finds out."""
+
+    facts: dict[str, str]
+    """Of the installation, the machine and the bundle."""
+    choice: Choice | None
+    """What is taken unasked; None where no engine is here."""
+    backends: dict[str, Status]
+    """In the order in which they are asked."""
+
+
+def diagnose(path: Path | None, *, version: str) -> Diagnosis:
+    """Look at this machine with the eyes of a bundle. Raises `BundleError`."""
     bundle = runtime.read_bundle(path or runtime.DEFAULT_BUNDLE)
-    rows = runtime.backends(path)
-    try:
-        first = choose(bundle.manifest)[0]
-        auto = {"backend": first.backend.name, "file": first.artifact.file, "precision": first.artifact.precision}
-    except BackendError:
-        auto = None
-    return {
+    facts = {
         "tadsr": version,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
+        "processors": f"{os.cpu_count()} of {platform.machine()}",
         "cache": str(cache_path()),
         "bundle": str(bundle.path),
-        "auto": auto,
-        "backends": [{"name": name, "available": row.available, **asdict(row)} for name, row in rows.items()],
     }
+    return Diagnosis(facts, _choice(bundle), runtime.backends(path))
 
 
-def show_doctor(report: dict[str, Any], *, as_json: bool) -> None:
-    """Write the report to stdout, as JSON or as tables."""
+def _choice(bundle: Bundle) -> Choice | None:
+    try:
+        return choose(bundle.manifest)[0]
+    except BackendError:
+        return None
+
+
+def show_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
+    """Write it to stdout, as JSON or as tables."""
+    choice, rows = diagnosis.choice, diagnosis.backends
     if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        auto = choice and {
+            "backend": choice.backend.name,
+            "file": choice.artifact.file,
+            "precision": choice.artifact.precision,
+        }
+        backends = [{"name": name, "available": row.available, **asdict(row)} for name, row in rows.items()]
+        sys.stdout.write(json.dumps({**diagnosis.facts, "auto": auto, "backends": backends}, indent=2) + "\n")
         return
     console = Console()
     facts = Table(show_header=False)
-    for name in ("tadsr", "python", "system", "processors", "cache", "bundle"):
-        facts.add_row(name, escape(str(report[name])))
-    auto = report["auto"]
-    facts.add_row("chosen unasked", escape("{file} on {backend}".format_map(auto)) if auto else "no engine is here")
+    for name, fact in diagnosis.facts.items():
+        facts.add_row(name, escape(fact))
+    facts.add_row("chosen unasked", escape(str(choice or "no engine is here")))
     console.print(facts)
-    engines = Table(
-        "engine", "usable", "version", "precision", "threads", "runs on", title="Engines, in order of choice"
-    )
-    rows = {row["name"]: Status(**{key: row[key] for key in Status.__dataclass_fields__}) for row in report["backends"]}
+    console.print(_engines(rows))
+    for name, row in rows.items():
+        if not row.available:  # as lines, for a table would break commands that are there to be copied
+            for line in (f"{name}: {row.problem}", f"    {row.remedy}"):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _engines(rows: dict[str, Status]) -> Table:
+    columns = ("engine", "usable", "version", "precision", "threads", "runs on")
+    table = Table(*columns, title="Engines, in order of choice")
     for name, row in rows.items():
         cells = ("yes" if row.available else "no", row.version or "–", row.precision or "–")
-        engines.add_row(name, *cells, "yes" if row.takes_threads else "no", row.device)
-    console.print(engines)
-    for name, row in rows.items():
-        if not row.available:  # as lines and not in the table, which would break commands that are there to be copied
-            console.print(f"{name}: {row.problem}", markup=False, highlight=False, soft_wrap=True)
-            console.print(f"    {row.remedy}", markup=False, highlight=False, soft_wrap=True)
+        table.add_row(name, *cells, "yes" if row.takes_threads else "no", row.device)
+    return table

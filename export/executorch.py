@@ -17,7 +17,7 @@ from export.errors import ExportError
 from export.program import Program
 from export.protocol import Engine, Findings, Report
 from runtime import commands
-from runtime.backends.executorch import open_program as open_in_executorch
+from runtime.backends.executorch import open_model
 
 REQUIRED_SHARE = 0.99
 """The least share of multiply-accumulates that XNNPACK must take."""
@@ -60,7 +60,7 @@ class ExecutorchExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ExecuTorch's own Python runtime, which takes as many threads as there are processors for it."""
-        return open_in_executorch(path.read_bytes()).run
+        return open_model(path.read_bytes()).run
 
     def verify(self, path: Path, program: Program) -> Report:
         """ExecuTorch's answers beside the program's; of an INT8 file every scale and weight in its bytes too.

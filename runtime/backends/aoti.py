@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..bundle import Bundle
 from ..cache import place, places
@@ -16,9 +16,6 @@ from ..manifest import Artifact, Manifest
 from .base import Available, Floats, Offer, Unavailable, own_memory
 from .failures import failure
 from .packages import importing, probe_packages
-
-if TYPE_CHECKING:
-    pass
 
 NAME, SUFFIX = "aoti", ".aoti.pt2"
 PRECISIONS = ("fp32", "fp16")

@@ -55,7 +55,7 @@ def open_session(
     for choice, following in pairwise(candidates):
         try:
             return Opened(choice, choice.backend.load(bundle, choice.artifact, threads))
-        except BackendError as error:
+        except (BackendError, OSError) as error:  # of the cache, too
             warnings.warn(f"{choice} cannot be used: {error}; taking {following}", BackendWarning, stacklevel=3)
     last = candidates[-1]
     return Opened(last, last.backend.load(bundle, last.artifact, threads))

@@ -42,10 +42,10 @@ class ExecutorchBackend:
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "ExecutorchSession":
         """See `Backend.load`. Also raises `BackendError` where the process runs with another number of threads."""
-        return open_program(bundle.open(artifact), threads)
+        return open_model(bundle.open(artifact), threads)
 
 
-def open_program(model: bytes, threads: int | None = None) -> "ExecutorchSession":
+def open_model(model: bytes, threads: int | None = None) -> "ExecutorchSession":
     """A session of a `.pte` file's bytes. Raises `BackendError`."""
     with importing("executorch", INSTALL):
         from executorch.runtime import Runtime
@@ -58,7 +58,8 @@ def open_program(model: bytes, threads: int | None = None) -> "ExecutorchSession
 
 
 class ThreadPool:
-    """The process's pool: it can be set while no model is loaded yet, and ends the process if it is set later."""
+    """The process's pool. It can be set while no model is loaded; set later, it takes the threads from those that are,
+    which ends the process."""
 
     def __init__(self) -> None:
         self._settled = False

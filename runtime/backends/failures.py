@@ -8,8 +8,11 @@ SIGNS_OF_MEMORY = (
     "out of memory",
     "outofmemory",
     "bad_alloc",
+    "bad allocation",
     "allocate memory",
     "memory allocation",
+    "alloc_failed",
+    "not enough memory",
     "error 0x21",
     "error 0x31",
 )

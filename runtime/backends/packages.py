@@ -38,7 +38,8 @@ def importing(backend: str, install: str) -> Iterator[None]:
 
     Raises `BackendError` where it cannot be imported.
     """
-    logging.disable(logging.WARNING)
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -46,4 +47,4 @@ def importing(backend: str, install: str) -> Iterator[None]:
     except (ImportError, OSError) as error:
         raise BackendError(f"{backend} cannot be imported ({one_line(error)}); install it with: {install}") from error
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
