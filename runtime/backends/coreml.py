@@ -61,9 +61,8 @@ class CoremlBackend:
 
 def _open(folder: Path, install: str) -> Any:
     """A `coremltools.models.MLModel` that can predict. Raises `BackendError`."""
-    logging.getLogger("coremltools").setLevel(
-        logging.ERROR
-    )  # it remarks on the versions of packages that we do not use
+    # It remarks, when it is imported and later, on the versions of packages that we do not use.
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
     with importing("coremltools", install):
         import coremltools
     try:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bundle import Bundle
@@ -16,8 +17,6 @@ from .failures import failure
 from .packages import importing, probe_packages, version_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .build_engine import Settings
 
 INSTALL = 'pip install "tadsr[tensorrt]"'
@@ -86,7 +85,7 @@ def _settings(artifact: Artifact, tile: int, manifest: Manifest) -> "Settings":
     return Settings((tile,), align=manifest.align, tf32=artifact.precision != "fp32")
 
 
-def _built(artifact: Artifact, tile: int, manifest: Manifest) -> "Path":
+def _built(artifact: Artifact, tile: int, manifest: Manifest) -> Path:
     """Where the artifact's engine for this GPU and this TensorRT is, built or not."""
     from .build_engine import engine_path, find_gpu
 
@@ -94,7 +93,7 @@ def _built(artifact: Artifact, tile: int, manifest: Manifest) -> "Path":
     return engine_path(artifact.file, artifact.sha256, cache_path(), settings, find_gpu(), version)
 
 
-def open_engine(path: "Path") -> "TensorrtSession":
+def open_engine(path: Path) -> "TensorrtSession":
     """A session of an engine file. Raises `BackendError` where it is of another machine."""
     with importing("tensorrt", INSTALL):
         import tensorrt
@@ -108,7 +107,8 @@ def open_engine(path: "Path") -> "TensorrtSession":
     context = engine.create_execution_context()
     if context is None:
         raise failure("tensorrt cannot load the model", RuntimeError(log.last()), "try another backend")
-    return TensorrtSession(engine, context, log)
+    with _failures("tensorrt cannot load the model"):
+        return TensorrtSession(engine, context, log)
 
 
 class TensorrtSession:
@@ -131,7 +131,7 @@ class TensorrtSession:
         fitting = [i for i, most in enumerate(self._largest) if most[2:] == batch.shape[2:] and len(batch) <= most[0]]
         if not fitting:
             raise BackendError(f"tensorrt failed: this engine takes no {batch.shape}, but {self._largest}")
-        with self._turn, _failures():
+        with self._turn, _failures("tensorrt failed"):
             return self._run(batch, fitting[0])
 
     def _run(self, batch: Floats, profile: int) -> Floats:
@@ -153,8 +153,8 @@ class TensorrtSession:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(what: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        raise failure("tensorrt failed", error, "try another backend") from error
+        raise failure(what, error, "try another backend") from error

@@ -105,6 +105,14 @@ def test_failures(machine: pytest.MonkeyPatch, bundle: Bundle) -> None:
     machine.setattr(tensorrt_stand_in.ExecutionContext, "fails", True)
     with pytest.raises(OutOfMemoryError, match=r"tensorrt failed: OutOfMemory .*; try a smaller tile"):
         session.run(np.zeros((1, 3, TILE, TILE), np.float32))
+
+    def no_cuda() -> None:
+        raise RuntimeError("Torch not compiled with CUDA enabled")
+
+    with machine.context() as patch:
+        patch.setattr(torch.cuda, "Stream", no_cuda)
+        with pytest.raises(BackendError, match="tensorrt cannot load the model: Torch not compiled with CUDA enabled"):
+            open_session(bundle, "tensorrt")
     machine.setattr(tensorrt_stand_in.CudaEngine, "create_execution_context", lambda engine: None)
     with pytest.raises(BackendError, match="tensorrt cannot load the model: it does not say why"):
         open_session(bundle, "tensorrt")
