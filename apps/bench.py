@@ -20,7 +20,7 @@ from runtime.upscaler import Upscaler
 
 from .errors import CommandError
 from .peers import NetworkTiming, time_side_by_side
-from .precisions import FileTiming, time_files, usable_artifacts
+from .precisions import FileTiming, time_files, usable_files
 
 SIDES = (128, 512)
 CONDITIONS = {
@@ -74,7 +74,7 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
         with console.status(f"pictures of {side}x{side}"):
             pictures.append(_time_pictures(bundle or runtime.DEFAULT_BUNDLE, side, repeats, threads))
     files = []
-    if len(usable_artifacts(upscaler.bundle)) > 1:
+    if len(usable_files(upscaler.bundle)) > 1:
         for side in SIDES:
             with console.status(f"the bundle's files side by side, {side}x{side}"):
                 files += time_files(upscaler.bundle, side, threads=threads, repeats=repeats)
@@ -158,7 +158,7 @@ def _describe(upscaler: Upscaler) -> dict[str, Any]:
     return {
         "name": upscaler.manifest.name,
         "file": upscaler.artifact.file,
-        "backend": upscaler.artifact.backend,
+        "backend": upscaler.backend,
         "precision": upscaler.artifact.precision,
         "sha256": upscaler.artifact.sha256,
         "size": upscaler.artifact.size,

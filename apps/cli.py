@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text that the terminal knows
     try:
-        app(arguments, prog_name="tadsr")
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app(arguments, prog_name="tadsr")
     except Exception as error:
         from runtime.commands import explain  # costs numpy and Pillow, which --help does without
         from runtime.errors import TadsrError
@@ -52,6 +54,11 @@ def version() -> str:
         return importlib.metadata.version("tadsr")
     except importlib.metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def _show_warning(message: Warning | str, *_where: Any, **_line: Any) -> None:
+    """One line, without the place in our sources that it comes from."""
+    sys.stderr.write(f"warning: {message}\n")
 
 
 def _show_version(wanted: bool) -> None:
@@ -83,7 +90,7 @@ def upscale(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     bundle: BundleOption = None,
-    backend: Annotated[str, typer.Option(help="The engine, for example onnx.")] = "auto",
+    backend: Annotated[str, typer.Option(help="The engine, one of those that tadsr doctor shows.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
     tile: Annotated[
         int | None, typer.Option(min=1, help="Side of a tile, in pixels of the input; smaller needs less memory.")
@@ -247,6 +254,26 @@ def recipe(
         return
     run_recipe(commands, out, say)
     say(f"wrote {out / f'{name}.tadsr'}; try it: tadsr upscale photo.jpg --bundle {out / f'{name}.tadsr'}")
+
+
+@app.command()
+def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
+) -> None:
+    """Show which engines can run a model here, which one would, and what brings the others.
+
+    \b
+    Examples:
+      tadsr doctor
+      tadsr doctor photo.tadsr --json
+    """
+    from .doctor import diagnose, show_diagnosis
+
+    show_diagnosis(diagnose(bundle, version=version()), as_json=as_json)
 
 
 if __name__ == "__main__":

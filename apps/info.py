@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import runtime
-from runtime.backends import BACKENDS, Available
+from runtime.backends import runnable
 
 
 def show_info(path: Path | None, *, as_json: bool) -> None:
@@ -30,11 +30,13 @@ def show_info(path: Path | None, *, as_json: bool) -> None:
         facts.add_row(field.replace("_", " "), _text(manifest[field]))
     console.print(facts)
     files = Table("file", "engine", "precision", "tile", "size", "usable here", title="Files (hashes are right)")
+    usable = {choice.artifact.file for choice in runnable(bundle.manifest)}
     for artifact in bundle.manifest.artifacts:
-        usable = artifact.backend in BACKENDS and isinstance(BACKENDS[artifact.backend].probe(), Available)
         size = f"{artifact.size / 2**20:.2f} MiB"
         tile = str(artifact.tile or "any")
-        files.add_row(artifact.file, artifact.backend, artifact.precision, tile, size, "yes" if usable else "no")
+        files.add_row(
+            artifact.file, artifact.backend, artifact.precision, tile, size, "yes" if artifact.file in usable else "no"
+        )
     console.print(files)
     if bundle.manifest.accuracy:
         columns = list(dict.fromkeys(key for row in bundle.manifest.accuracy for key in row))

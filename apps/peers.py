@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.backends import select_artifact
+from runtime.backends import choose
 from runtime.backends.onnx import ERRORS_ONLY
 from runtime.bundle import Bundle
 
@@ -47,7 +47,7 @@ def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> l
         import onnx
     except ImportError as error:
         raise CommandError('--peers builds networks with onnx, which is missing: pip install "tadsr[dev]"') from error
-    artifact = select_artifact(bundle.manifest, "onnx", "fp32")
+    artifact = choose(bundle.manifest, "onnx", "fp32")[0].artifact
     if artifact.tile not in (None, SIDE):
         raise CommandError(f"{bundle.path}: {artifact.file} takes only tiles of {artifact.tile}; --peers needs {SIDE}")
     networks = {

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.backends import BACKENDS, Available
-from runtime.bundle import Artifact, Bundle
+from runtime.backends import Choice, runnable
+from runtime.bundle import Bundle
+from runtime.manifest import PRECISIONS
 from runtime.tiling import round_up
 
 
@@ -24,15 +25,10 @@ class FileTiming:
     ratio_to_first: float
 
 
-def usable_artifacts(bundle: Bundle) -> list[Artifact]:
-    """The files of free size whose engine is here, in the bundle's order."""
-    return [
-        artifact
-        for artifact in bundle.manifest.artifacts
-        if artifact.tile is None
-        and artifact.backend in BACKENDS
-        and isinstance(BACKENDS[artifact.backend].probe(), Available)
-    ]
+def usable_files(bundle: Bundle) -> list[Choice]:
+    """The files of free size in each engine that `backend="auto"` may take here, the most exact files first."""
+    found = [choice for choice in runnable(bundle.manifest) if choice.automatic and choice.artifact.tile is None]
+    return sorted(found, key=lambda choice: PRECISIONS.index(choice.artifact.precision))
 
 
 def time_files(bundle: Bundle, side: int, *, threads: int | None, repeats: int) -> list[FileTiming]:
@@ -41,11 +37,11 @@ def time_files(bundle: Bundle, side: int, *, threads: int | None, repeats: int) 
     Rounds go through all files, so that noise of the machine hits all alike. In a round each runs twice and the second
     run counts: the first one refills the caches that the file before it has emptied.
     """
-    artifacts = usable_artifacts(bundle)
-    sessions = [BACKENDS[artifact.backend].load(bundle.open(artifact), threads) for artifact in artifacts]
+    choices = usable_files(bundle)
+    sessions = [choice.backend.load(bundle, choice.artifact, threads) for choice in choices]
     side = round_up(side, bundle.manifest.align)
     batch = np.random.default_rng(0).random((1, 3, side, side), np.float32)
-    seconds: list[list[float]] = [[] for _ in artifacts]
+    seconds: list[list[float]] = [[] for _ in choices]
     for _ in range(repeats):
         for session, measured in zip(sessions, seconds, strict=True):
             session.run(batch)
@@ -55,13 +51,13 @@ def time_files(bundle: Bundle, side: int, *, threads: int | None, repeats: int) 
     medians = [statistics.median(measured) for measured in seconds]
     return [
         FileTiming(
-            artifact.file,
-            artifact.backend,
-            artifact.precision,
+            choice.artifact.file,
+            choice.backend.name,
+            choice.artifact.precision,
             side,
             1e3 * median,
             1e3 * min(measured),
             medians[0] / median,
         )
-        for artifact, median, measured in zip(artifacts, medians, seconds, strict=True)
+        for choice, median, measured in zip(choices, medians, seconds, strict=True)
     ]

@@ -3,14 +3,10 @@
 A package is machine code: it is built where it runs, into the cache, and no bundle carries one.
 """
 
-import platform
 import warnings
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch.export import ExportedProgram
 
 from export import proof
@@ -18,8 +14,9 @@ from export.errors import ExportError
 from export.half import example, halve
 from export.local import run_local
 from export.program import Program
-from export.protocol import Engine, Findings, Report, Tile
+from export.protocol import Engine, Findings, Report
 from runtime import commands
+from runtime.backends.aoti import NAME, SUFFIX, device_kind, exact_float32, machine, open_package
 
 
 @dataclass(frozen=True)
@@ -30,14 +27,14 @@ class AotiExporter:
     required_psnr: float
     """Lowest PSNR against the program in dB, over whole tiles, that ``verify`` may find."""
     static: bool
-    name: str = "aoti"
-    suffix: str = ".aoti.pt2"
+    name: str = NAME
+    suffix: str = SUFFIX
     extra: str = "onnx"
     packages: tuple[str, ...] = ("torch",)
 
     def machine(self) -> tuple[str, ...]:
-        """Torch's version, the device, and what the processor's code may use."""
-        return (torch.__version__, device_name(), platform.machine(), torch.backends.cpu.get_cpu_capability())
+        """See ``runtime.backends.aoti.machine``."""
+        return machine()
 
     def export(self, program: Program, path: Path) -> Findings:
         """Compile and package the program. Raises ``ExportError`` where there is no C++ compiler or it fails."""
@@ -62,42 +59,17 @@ class AotiExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The package in torch; ``threads`` is set for all of torch, which has one pool of them."""
-        from torch._inductor import aoti_load_package
+        return open_package(path, threads).run
 
-        if threads is not None:
-            torch.set_num_threads(threads)
-        package, device = aoti_load_package(str(path)), device_kind()
-
-        def run(tile: Tile) -> Tile:
-            with torch.no_grad(), exact_float32():
-                answer: torch.Tensor = package(torch.from_numpy(np.ascontiguousarray(tile)).to(device))
-                return answer.cpu().numpy()
-
-        return run
+    def threads(self, asked: int) -> int:
+        """All that it is asked to take."""
+        return asked
 
     def verify(self, path: Path, program: Program) -> Report:
         """The package's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
         report = proof.compare(program, self.engine(path))
         proof.require(report, self.required_psnr, str(path))
         return report
-
-
-def device_kind() -> str:
-    """``cuda`` where torch sees a GPU (``CUDA_VISIBLE_DEVICES=`` hides it), else ``cpu``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def device_name() -> str:
-    """The device as a cache tells it from others."""
-    if device_kind() == "cpu":
-        return "cpu"
-    return f"{torch.cuda.get_device_name()} {torch.cuda.get_device_capability()}"
-
-
-def exact_float32() -> AbstractContextManager[None]:
-    """Convolutions of float32 in float32: by default cuDNN computes them in TF32, with 10 bits of mantissa."""
-    context: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return context
 
 
 def _on_device(program: Program, precision: str) -> ExportedProgram:

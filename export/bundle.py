@@ -88,10 +88,16 @@ def bundle(
             artifacts=[one.artifact for one in made],
             accuracy=[one.accuracy for one in made],
             licence=card.licence,
-            provenance=card.provenance,
+            provenance={**card.provenance, "programs": [_origin(program) for program in programs]},
             advice=_advice(made),
         )
         return write_bundle(output, manifest, {one.path.name: one.path for one in made})
+
+
+def _origin(program: Program) -> dict[str, Any]:
+    """By which what is built of a program on a machine is found again for the bundle."""
+    digest = sha256(program.path.read_bytes()).hexdigest()
+    return {"file": program.path.name, "precision": program.precision, "tile": program.tile, "sha256": digest}
 
 
 def _one_file(path: Path) -> Path:
@@ -124,8 +130,10 @@ def _advice(made: Sequence[_Made]) -> list[dict[str, Any]]:
     for one in made:
         other = float32.get((one.exporter.name, one.tile))
         if other is not None and other is not one:
-            engines = [each.exporter.engine(each.path, timing_threads()) for each in (one, other)]
-            rows.append(advise(one.path.name, engines[0], other.path.name, engines[1], one.tile or SIDE))
+            asked = timing_threads()
+            engines = [each.exporter.engine(each.path, asked) for each in (one, other)]
+            threads = one.exporter.threads(asked)
+            rows.append(advise(one.path.name, engines[0], other.path.name, engines[1], one.tile or SIDE, threads))
     return rows
 
 

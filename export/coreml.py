@@ -79,6 +79,10 @@ class CoremlExporter:
         """The file in the interpreter, in float16: what a phone computes, but not how fast."""
         return _engine(read_package(path), fp16=True)
 
+    def threads(self, asked: int) -> int:
+        """All that it is asked to take."""
+        return asked
+
     def verify(self, path: Path, program: Program) -> Report:
         """The saved file's answers, computed in float16, beside the program's; of one tile in float32 too.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Graph, Node
@@ -16,8 +15,9 @@ from export import proof
 from export.command import run_exporter
 from export.errors import ExportError
 from export.program import Program
-from export.protocol import Engine, Findings, Report, Tile
+from export.protocol import Engine, Findings, Report
 from runtime import commands
+from runtime.backends.executorch import open_model
 
 REQUIRED_SHARE = 0.99
 """The least share of multiply-accumulates that XNNPACK must take."""
@@ -59,22 +59,14 @@ class ExecutorchExporter:
         return {"delegated_macs": share, "delegated_graphs": len(delegates)}
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
-        """The file in ExecuTorch's own Python runtime; ``threads`` are those of all its programs in this process."""
+        """The file in ExecuTorch's own Python runtime, which takes as many threads as there are processors for it."""
+        return open_model(path.read_bytes()).run
+
+    def threads(self, asked: int) -> int:
+        """Those of the process's own pool, whatever is asked for."""
         from executorch.extension.pybindings import portable_lib
-        from executorch.runtime import Runtime
 
-        if threads is not None:
-            portable_lib._unsafe_reset_threadpool(threads)
-        loaded = Runtime.get().load_program(path.read_bytes())
-        method = loaded.load_method("forward")
-        assert method is not None
-
-        def run(tile: Tile) -> Tile:
-            assert loaded is not None  # the method lives in it
-            answer: torch.Tensor = method.execute([torch.from_numpy(np.ascontiguousarray(tile))])[0]
-            return answer.numpy().copy()  # the method writes its next answer to the same memory
-
-        return run
+        return int(portable_lib._threadpool_get_thread_count())
 
     def verify(self, path: Path, program: Program) -> Report:
         """ExecuTorch's answers beside the program's; of an INT8 file every scale and weight in its bytes too.

@@ -15,7 +15,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     tensorrt.FP16,
     tensorrt.INT8,
 )
-"""In order of preference: a bundle lists its artifacts so, and the runtime takes the first that can run."""
+"""In order of preference: a bundle lists its artifacts so, and the runtime goes by it where nothing was measured."""
 
 LOCAL: tuple[LocalExporter, ...] = (
     aoti.FP32,

@@ -11,7 +11,7 @@ from export.program import Program, open_program
 from export.protocol import Exporter, Report, accepts, check, render
 from runtime import commands
 from runtime.atomic import replacing
-from runtime.cache import cache_folder
+from runtime.cache import place
 
 
 class LocalExporter(Exporter, Protocol):
@@ -24,9 +24,9 @@ class LocalExporter(Exporter, Protocol):
 def cached(exporter: LocalExporter, program: Program) -> Path:
     """Where the program's artifact is in the cache, built or not. Raises ``ExportError``, as ``check`` does."""
     check(exporter, program)
-    told = (program.path.read_bytes(), *(part.encode() for part in (exporter.precision, *exporter.machine())))
-    key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in told)).hexdigest()
-    return cache_folder() / f"{program.card.name}.{exporter.name}.{exporter.precision}.{key[:16]}{exporter.suffix}"
+    source = hashlib.sha256(program.path.read_bytes()).hexdigest()
+    stem = f"{program.card.name}.{exporter.name}.{exporter.precision}"
+    return place(stem, source, exporter.machine(), exporter.suffix)
 
 
 def build(exporter: LocalExporter, program: Program, path: Path | None = None) -> tuple[Path, Report]:

@@ -47,6 +47,10 @@ class OnnxExporter:
 
         return engine_of(in_onnxruntime(path.read_bytes(), threads))
 
+    def threads(self, asked: int) -> int:
+        """All that it is asked to take."""
+        return asked
+
     def verify(self, path: Path, program: Program) -> Report:
         """ONNX Runtime's answers beside the program's, and OpenVINO's where it is installed.
 

@@ -66,6 +66,9 @@ class Exporter(Protocol):
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The artifact in its own engine; ``threads`` None leaves the number to it."""
 
+    def threads(self, asked: int) -> int:
+        """How many the engine really takes where it is asked to take so many."""
+
     def verify(self, path: Path, program: Program) -> Report:
         """The artifact's answers in its own engine beside the program's. Raises ``ExportError`` if they are too far."""
 

@@ -41,8 +41,11 @@ def timing_threads() -> int:
     return min(MOST_THREADS, there)
 
 
-def advise(file: str, engine: Engine, against: str, reference: Engine, side: int) -> dict[str, Any]:
-    """A row for the manifest: whether `file` is recommended beside `against`, a more exact one, and the figures."""
+def advise(file: str, engine: Engine, against: str, reference: Engine, side: int, threads: int) -> dict[str, Any]:
+    """A row for the manifest: whether `file` is recommended beside `against`, a more exact one, and the figures.
+
+    ``threads`` are those of either engine.
+    """
     seconds = time_rounds({file: engine, against: reference}, side)
     speedup = seconds[against] / seconds[file]
     return {
@@ -54,5 +57,5 @@ def advise(file: str, engine: Engine, against: str, reference: Engine, side: int
         "against_median_ms": round(1e3 * seconds[against], 2),
         "side": side,
         "machine": platform.machine(),
-        "threads": timing_threads(),
+        "threads": threads,
     }

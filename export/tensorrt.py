@@ -12,6 +12,7 @@ from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.trt import engine
 from runtime import commands
+from runtime.backends.tensorrt import open_engine
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class TensorrtExporter:
         from export.onnx_engines import as_written, engine_of
 
         return engine_of(as_written(path.read_bytes(), threads))
+
+    def threads(self, asked: int) -> int:
+        """All that it is asked to take."""
+        return asked
 
     def verify(self, path: Path, program: Program) -> Report:
         """The file's answers beside the program's, the rules again, and of INT8 every constant and every tensor.
@@ -79,7 +84,7 @@ def _check_engine(path: Path, program: Program, psnr: float) -> Findings:
     """The engine's answers, on tiles of the smallest size. Raises ``ExportError`` below ``psnr`` dB."""
     built = engine.build(path)
     tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
-    report = proof.compare(program, engine.load(built, program.card.scale), tiles)
+    report = proof.compare(program, open_engine(built).run, tiles)
     proof.require(report, psnr, str(built))
     return {"psnr_in_tensorrt": report.worst_psnr}
 

@@ -84,6 +84,10 @@ class TorchTensorrtExporter:
 
         return run
 
+    def threads(self, asked: int) -> int:
+        """All that it is asked to take."""
+        return asked
+
     def verify(self, path: Path, program: Program) -> Report:
         """The engine's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
         tiles = proof.test_tiles(program.card.align, program.card.tiles[0])

@@ -13,9 +13,18 @@ from typing import overload
 
 from PIL import Image
 
-from .backends import BACKENDS, Available, Unavailable
+from .backends import Status, statuses
 from .bundle import Bundle, read_bundle
-from .errors import BackendError, BundleError, PictureError, SettingError, TadsrError, TileError
+from .errors import (
+    BackendError,
+    BackendWarning,
+    BundleError,
+    OutOfMemoryError,
+    PictureError,
+    SettingError,
+    TadsrError,
+    TileError,
+)
 from .pictures import Array, ImageLike, PictureLike
 from .saving import save_picture
 from .upscaler import Progress, Upscaler
@@ -23,10 +32,13 @@ from .upscaler import Progress, Upscaler
 __all__ = [
     "DEFAULT_BUNDLE",
     "BackendError",
+    "BackendWarning",
     "Bundle",
     "BundleError",
+    "OutOfMemoryError",
     "PictureError",
     "SettingError",
+    "Status",
     "TadsrError",
     "TileError",
     "Upscaler",
@@ -49,8 +61,10 @@ def load(
 ) -> Upscaler:
     """Load a bundle folder or zip, by default the one that comes with tadsr, for many pictures.
 
-    `backend` and `precision` "auto" take the first file of the bundle whose engine is here. `threads` None leaves the
-    number to the engine. Raises `BundleError` or `BackendError`.
+    `backend` and `precision` "auto" take the first engine of `backends()` that is here and the file that the bundle's
+    measurements advise for it; what is named is never replaced by another. `threads` None leaves the number to the
+    engine. Raises `BundleError` or `BackendError`; warns with `BackendWarning` where an engine that "auto" chose does
+    not load and the next one takes its place.
 
     >>> with runtime.load("photo.tadsr", precision="fp32") as upscaler:  # doctest: +SKIP
     ...     pictures = [upscaler(path) for path in paths]
@@ -115,10 +129,12 @@ def upscale(
         return upscaler(image, tile=tile, seam=seam, progress=progress)
 
 
-def backends() -> dict[str, Available | Unavailable]:
-    """Every engine there is a backend for, and whether it can be used here.
+def backends(bundle: str | os.PathLike[str] | None = None) -> dict[str, Status]:
+    """Every engine there is a backend for, and whether it can run the bundle here; None is the one that comes along.
 
-    >>> list(runtime.backends())
-    ['onnx']
+    In the order in which `backend="auto"` asks them. Raises `BundleError`.
+
+    >>> next(name for name, status in runtime.backends().items() if status.available)  # doctest: +SKIP
+    'onnx'
     """
-    return {name: backend.probe() for name, backend in BACKENDS.items()}
+    return statuses(read_bundle(bundle or DEFAULT_BUNDLE).manifest)

@@ -6,14 +6,13 @@ Nothing is ever unpickled, extracted or executed from it; a file reaches an engi
 import hashlib
 import os
 import shutil
-import stat
 import uuid
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .archives import BROKEN, safe_entries
 from .atomic import take_place
 from .errors import BundleError
 from .manifest import FORMAT_VERSION, MANIFEST_FILE, Artifact, Manifest
@@ -22,7 +21,6 @@ __all__ = ["FORMAT_VERSION", "MANIFEST_FILE", "Artifact", "Bundle", "Manifest", 
 
 SUFFIX = ".tadsr"
 MAX_MANIFEST_BYTES = 2**20
-MAX_ZIP_ENTRIES = 2000
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def _read(path: Path, name: str, limit: int) -> bytes:
             return entry.read(limit + 1)
     except FileNotFoundError as error:
         raise BundleError(f"{path}: lacks {name}, so it is not a whole bundle; get the bundle again") from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise BundleError(f"{path}: neither a bundle folder nor an intact zip of one; get the bundle again") from error
     except OSError as error:
         raise BundleError(f"{path}: {name} cannot be read ({error.strerror or error})") from error
@@ -131,18 +129,7 @@ def _zip_entry(archive: zipfile.ZipFile, name: str, path: Path) -> zipfile.ZipIn
 
     Entries are read in place, never extracted; an archive with names that try to leave it is refused all the same.
     """
-    entries = archive.infolist()
-    if len(entries) > MAX_ZIP_ENTRIES:
-        raise BundleError(f"{path}: a zip of {len(entries)} entries is not a bundle")
-    by_name: dict[str, zipfile.ZipInfo] = {}
-    for entry in entries:
-        parts = entry.filename.split("/")
-        unsafe = entry.filename.startswith("/") or "\\" in entry.filename or ".." in parts or ":" in entry.filename
-        if unsafe or stat.S_ISLNK(entry.external_attr >> 16) or entry.filename in by_name:
-            raise BundleError(f"{path}: unsafe entry {entry.filename[:60]!r} in the zip; do not use this bundle")
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BundleError(f"{path}: packed in a way that not every Python can read; zip it with deflate")
-        by_name[entry.filename] = entry
+    by_name = safe_entries(archive, str(path))
     homes = [n.removesuffix(MANIFEST_FILE) for n in by_name if n.split("/")[-1] == MANIFEST_FILE and n.count("/") <= 1]
     if len(homes) != 1 or homes[0] + name not in by_name:
         raise FileNotFoundError(name)

@@ -23,3 +23,11 @@ class SettingError(TadsrError):
 
 class TileError(SettingError):
     """A tile size that does not suit the network or the picture."""
+
+
+class OutOfMemoryError(BackendError):
+    """An engine has not enough memory for what it was given: a smaller tile may fit."""
+
+
+class BackendWarning(UserWarning):
+    """The engine that `backend="auto"` chose cannot be used: one line that says why, and which one takes its place."""

@@ -34,9 +34,9 @@ class Manifest:
 
     `align` divides every height and width the network accepts. Beyond `receptive_radius` no input changes an output at
     all; beyond `effective_radius` none changes it visibly (1/4 level of 255). `tiles` are tile sizes that
-    suit the network. `artifacts` stand in order of preference: `backend="auto"` takes the first one that can run.
-    `advice` says of files beside a more exact one of the same engine whether they are `recommended`, with the figures
-    that were measured when the bundle was made; bundles of before it existed are read as having none.
+    suit the network. `artifacts` stand in order of preference, which holds among the files of one engine where nothing
+    was measured. `advice` says of files beside a more exact one of the same engine whether they are `recommended`, with
+    the figures that were measured when the bundle was made; bundles of before it existed are read as having none.
     """
 
     name: str

@@ -16,6 +16,7 @@ The network knows RGB in [0, 1] only. What else a picture has is treated so:
 
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ ImageLike = str | os.PathLike[str] | Image.Image
 PictureLike = ImageLike | Array
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+SMALLEST_ALPHA = 1 / 255
+"""Below, colour is not told from noise."""
 
 _EIGHT_BIT = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}  # every other 8-bit mode becomes RGB or RGBA
 _WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA"}
@@ -77,27 +80,29 @@ class Picture:
     icc_profile: bytes | None = None
     exif: bytes | None = None
 
-    def canvas(self, scale: int) -> Array:
-        """An array for the result, [scale*H, scale*W, 1 to 4] of `dtype`: alpha filled in, colour still to be painted.
+    @property
+    def layers(self) -> tuple[Floats, ...]:
+        """What the network enlarges, each RGB [H, W, 3] in [0, 1]: colour and, where there is any, alpha.
 
-        Raises `PictureError` where memory does not suffice.
+        Colour is premultiplied by alpha, so that what lies under transparent pixels does not bleed into an edge.
         """
-        height, width = (side * scale for side in self.pixels.shape[:2])
-        channels = (1 if self.grey else 3) + (self.alpha is not None)
-        try:
-            canvas = np.empty((height, width, channels), self.dtype)
-        except MemoryError as error:
-            need = height * width * channels * self.dtype.itemsize / 2**30
-            raise PictureError(f"the result of {width}x{height} needs {need:.1f} GiB; crop the picture") from error
-        if self.alpha is not None:
-            alpha = Image.fromarray(self.alpha).resize((width, height), Image.Resampling.LANCZOS)
-            canvas[..., -1] = quantise(np.asarray(alpha), self.dtype)
-        return canvas
+        if self.alpha is None:
+            return (self.pixels,)
+        alpha = self.alpha[..., None]
+        return (self.pixels * alpha, np.broadcast_to(alpha, self.pixels.shape))
 
-    def paint(self, canvas: Array, rows: slice, columns: slice, values: Floats) -> None:
-        """Write float RGB [h, w, 3], clipped to [0, 1], into the colour channels of a part of `canvas`."""
-        colour = (values @ LUMA)[..., None] if self.grey else values
-        canvas[rows, columns, : colour.shape[-1]] = quantise(colour, self.dtype)
+    @property
+    def channels(self) -> int:
+        """Of the result: 1 to 4."""
+        return (1 if self.grey else 3) + (self.alpha is not None)
+
+    def compose(self, layers: Sequence[Floats]) -> Array:
+        """Pixels [h, w, channels] of ``dtype`` from any part of the enlarged ``layers``, each [h, w, 3]."""
+        colour = layers[0] @ LUMA[:, None] if self.grey else layers[0]
+        if self.alpha is not None:
+            alpha = np.clip(layers[1] @ LUMA[:, None], 0, 1)
+            colour = np.concatenate([colour / np.maximum(alpha, SMALLEST_ALPHA), alpha], axis=-1)
+        return quantise(colour, self.dtype)
 
     def finish(self, canvas: Array) -> Image.Image | Array:
         """The painted canvas as a Pillow image or array, whichever was given."""

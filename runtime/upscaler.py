@@ -7,11 +7,11 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from .backends import BACKENDS, Session, select_artifact
+from .backends import Session, open_session
 from .bundle import Bundle
-from .errors import BackendError, SettingError
+from .errors import BackendError, PictureError, SettingError
 from .manifest import Manifest
-from .pictures import Array, Floats, ImageLike, PictureLike, open_picture
+from .pictures import Array, Floats, ImageLike, Picture, PictureLike, open_picture
 from .tiling import cut_tile, kept_part, plan_tiles, round_up
 
 Progress = Callable[[int, int], None]
@@ -39,8 +39,10 @@ class Upscaler:
     ) -> None:
         self.bundle = bundle
         self.manifest = bundle.manifest
-        self.artifact = select_artifact(bundle.manifest, backend, precision)
-        self._session: Session | None = BACKENDS[self.artifact.backend].load(bundle.open(self.artifact), threads)
+        opened = open_session(bundle, backend, precision, threads)
+        self.artifact = opened.choice.artifact
+        self.backend = opened.choice.backend.name
+        self._session: Session | None = opened.session
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -98,17 +100,26 @@ class Upscaler:
             tile=tile,
             fixed=self.artifact.tile,
         )
-        canvas = picture.canvas(scale)
+        canvas = self._canvas(picture)
         tiles = plan.tiles
         for done, (row, column) in enumerate(tiles, start=1):
-            batch = cut_tile(picture.pixels, row, column)
-            result = session.run(batch)
+            batch = np.concatenate([cut_tile(layer, row, column) for layer in picture.layers])
+            result = np.concatenate([session.run(layer[None]) for layer in batch])
             where = f"tile {done} of {len(tiles)} (x={column.start}, y={row.start})"
-            self._check(result, (1, 3, batch.shape[2] * scale, batch.shape[3] * scale), where)
-            picture.paint(canvas, *kept_part(result, row, column, scale))
+            self._check(result, (len(batch), 3, batch.shape[2] * scale, batch.shape[3] * scale), where)
+            parts = [kept_part(layer[None], row, column, scale) for layer in result]
+            canvas[parts[0][0], parts[0][1]] = picture.compose([values for _, _, values in parts])
             if progress is not None:
                 progress(done, len(tiles))
         return picture.finish(canvas)
+
+    def _canvas(self, picture: Picture) -> Array:
+        height, width = (side * self.manifest.scale for side in picture.pixels.shape[:2])
+        try:
+            return np.empty((height, width, picture.channels), picture.dtype)
+        except MemoryError as error:
+            need = height * width * picture.channels * picture.dtype.itemsize / 2**30
+            raise PictureError(f"the result of {width}x{height} needs {need:.1f} GiB; crop the picture") from error
 
     def _open_session(self) -> Session:
         if self._session is None:
@@ -116,7 +127,7 @@ class Upscaler:
         return self._session
 
     def _check(self, result: Floats, shape: tuple[int, ...], where: str) -> None:
-        model = f"{self.bundle.path}: {self.artifact.file} on {self.artifact.backend}"
+        model = f"{self.bundle.path}: {self.artifact.file} on {self.backend}"
         if result.shape != shape:
             raise BackendError(f"{model} gave {result.shape} instead of {shape} for {where}; the bundle is faulty")
         if not np.isfinite(result).all():

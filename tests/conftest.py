@@ -1,6 +1,9 @@
 """Fixtures for every folder of tests."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +71,14 @@ def write_toy_onnx(path: Path, *, tile: int | None = None, gain: float = 0.1) ->
 def write_toy_bundle(folder: Path, *, tile: int | None = None, gain: float = 0.1) -> Path:
     """A bundle `folder` (a name ending in .tadsr) around `write_toy_onnx`."""
     model = write_toy_onnx(folder.with_suffix(".onnx"), tile=tile, gain=gain)
+    return write_bundle_of(folder, {Artifact("toy.onnx", "onnx", "fp32", tile): model.read_bytes()})
+
+
+def write_bundle_of(folder: Path, files: Mapping[Artifact, bytes], **changes: Any) -> Path:
+    """A bundle `folder` of files with these bytes; `changes` are of its manifest."""
+    paths = {artifact.file: folder.with_name(f"{folder.stem}-{artifact.file}") for artifact in files}
+    for artifact, data in files.items():
+        paths[artifact.file].write_bytes(data)
     manifest = Manifest(
         name="toy",
         scale=4,
@@ -75,12 +86,20 @@ def write_toy_bundle(folder: Path, *, tile: int | None = None, gain: float = 0.1
         receptive_radius=TOY_RADIUS,
         effective_radius=2,
         tiles=[32, 64],
-        artifacts=[Artifact("toy.onnx", "onnx", "fp32", tile)],
+        artifacts=list(files),
         accuracy=[],
         licence="Apache-2.0",
         provenance={"made by": "the tests"},
     )
-    return write_bundle(folder, manifest, {"toy.onnx": model}).path
+    return write_bundle(folder, replace(manifest, **changes), paths).path
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the programs of a tiny network: read it, do not change it."""
+    from tests.export.programs import tiny_network, write_programs
+
+    return write_programs(tmp_path_factory.mktemp("programs"), tiny_network(bias=0.05))
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,13 @@ LIGHT = {
 
 LATER = {
     "runtime/commands.py": {"rich"},
+    "runtime/backends/aoti.py": {"torch"},
+    "runtime/backends/build_engine.py": {"tensorrt"},
+    "runtime/backends/coreml.py": {"coremltools"},
+    "runtime/backends/executorch.py": {"executorch", "torch"},
     "runtime/backends/onnx.py": {"onnxruntime"},
+    "runtime/backends/openvino.py": {"openvino"},
+    "runtime/backends/tensorrt.py": {"tensorrt", "torch"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

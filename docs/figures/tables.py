@@ -42,8 +42,8 @@ def speed(figures: dict[str, Any]) -> str:
         sizes = f"{row['parameters'] / 1e6:.2f} M | {row['gmacs']:.1f}"
         lines.append(f"| {row['network']} | {sizes} | {row['median_ms']:.0f} ms | {row['ratio_to_ours']:.1f} |")
     lines += ["", "| the files of the bundle | 128×128 | 512×512 | faster |", "|---|---|---|---|"]
-    for file in dict.fromkeys(row["file"] for row in figures["files"]):
-        rows = [row for row in figures["files"] if row["file"] == file]
+    for file, backend in dict.fromkeys((row["file"], row["backend"]) for row in figures["files"]):
+        rows = [row for row in figures["files"] if (row["file"], row["backend"]) == (file, backend)]
         times = " | ".join(f"{row['median_ms']:.0f} ms" for row in rows)
         ratios = " / ".join(f"{row['ratio_to_first']:.1f}×" for row in rows)
         lines.append(f"| {rows[0]['backend']}, {rows[0]['precision']} | {times} | {ratios} |")
@@ -100,8 +100,9 @@ By `python -m train.evaluate VAL` with the weights of [train/weights/mobile](tra
 
 {speed(speed_figures)}
 
-ONNX Runtime, {threads} threads of {machine["cpu"].strip()}; the first table and the last are of fp32. The peers have
-the shapes of Real-ESRGAN x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By
+ONNX Runtime where no other engine is named, {threads} threads of {machine["cpu"].strip()}; the first table is of fp32,
+the last of what was chosen unasked: {speed_figures["model"]["precision"]}. The peers have the shapes of Real-ESRGAN
+x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By
 `tadsr bench --peers --threads {threads} --json` into [docs/figures/speed.json](docs/figures/speed.json)."""
 
 

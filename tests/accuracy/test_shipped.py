@@ -18,7 +18,7 @@ PHOTOS = Path(__file__).parents[1] / "photos"
 
 @pytest.fixture(scope="module")
 def upscaler() -> runtime.Upscaler:
-    return runtime.load(threads=2)
+    return runtime.load(precision="fp32", threads=2)
 
 
 @pytest.mark.slow

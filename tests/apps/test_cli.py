@@ -1,11 +1,14 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from apps.cli import Seam, version
+from runtime.backends import BACKENDS
 from runtime.upscaler import SEAMS
+from tests.runtime.fake_backend import FakeBackend
 
 from .commands import Tadsr
 
@@ -19,7 +22,7 @@ def test_version(tadsr: Tadsr) -> None:
     assert (done.code, done.out, done.err) == (0, f"tadsr {version()}\n", "")
 
 
-@pytest.mark.parametrize("command", ["upscale", "bench", "info"])
+@pytest.mark.parametrize("command", ["upscale", "bench", "info", "doctor"])
 def test_help_has_examples(command: str, tadsr: Tadsr) -> None:
     done = tadsr(command, "--help")
     assert done.code == 0
@@ -42,3 +45,12 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert "Enlarge photos" in done.stdout
     assert not {"numpy", "PIL", "onnxruntime", "onnx", "torch", "rich.console", "runtime"} & {*done.stdout.split()}
+
+
+def test_a_warning_is_one_line(
+    tadsr: Tadsr, draw: Callable[..., Path], toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BACKENDS, "coreml", FakeBackend("coreml", broken="no driver"))  # type: ignore[arg-type]
+    done = tadsr("upscale", draw("photo.png"), "--bundle", toy_bundle)
+    assert done.code == 0
+    assert done.err == "warning: toy.onnx on coreml cannot be used: no driver; taking toy.onnx on onnx\n"

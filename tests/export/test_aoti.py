@@ -14,6 +14,7 @@ from export.aoti import FP16_TILE, FP32, FP32_TILE, AotiExporter
 from export.errors import ExportError
 from export.exporters import EXPORTERS, LOCAL
 from export.program import Program, open_program
+from runtime.backends import aoti as runtime_aoti
 from runtime.cache import VARIABLE
 from tests.export.programs import TILE, needs_int8
 from tests.export.test_onnx import run
@@ -80,7 +81,7 @@ def test_what_a_package_depends_on_is_in_its_name(
     paths.append(local.cached(FP32, open_program(programs / "student.pt2")))
     for owner, name, value in (
         (torch, "__version__", "2.14.0"),
-        (aoti, "device_name", lambda: "NVIDIA H100 (9, 0)"),
+        (runtime_aoti, "device_name", lambda: "NVIDIA H100 (9, 0)"),
         (torch.backends.cpu, "get_cpu_capability", lambda: "another"),
     ):
         with monkeypatch.context() as patch:

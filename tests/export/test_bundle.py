@@ -84,7 +84,7 @@ def test_slower_is_not_recommended() -> None:
     def slow(tile: np.ndarray) -> np.ndarray:
         return np.sort(np.tile(tile.ravel(), 50))
 
-    row = advise("int8.onnx", slow, "fp32.onnx", lambda tile: tile, 32)
+    row = advise("int8.onnx", slow, "fp32.onnx", lambda tile: tile, 32, threads=2)
     assert not row["recommended"]
     assert row["speedup"] < 1
 

@@ -8,7 +8,17 @@ import pytest
 
 import runtime
 
-MODULES = ("runtime", "runtime.bundle", "runtime.pictures", "runtime.saving", "runtime.tiling", "runtime.upscaler")
+MODULES = (
+    "runtime",
+    "runtime.backends.choice",
+    "runtime.backends.failures",
+    "runtime.backends.packages",
+    "runtime.bundle",
+    "runtime.pictures",
+    "runtime.saving",
+    "runtime.tiling",
+    "runtime.upscaler",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

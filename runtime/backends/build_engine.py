@@ -70,18 +70,18 @@ def find_gpu() -> Gpu:
     return Gpu(name.value.decode(), ".".join(capability))
 
 
-def engine_path(onnx: Path, folder: Path, settings: Settings, gpu: Gpu, version: str) -> Path:
-    """The engine's file, whose name tells all that it depends on."""
-    told = {"onnx": hashlib.sha256(onnx.read_bytes()).hexdigest(), "tensorrt": version}
+def engine_path(name: str, sha256: str, folder: Path, settings: Settings, gpu: Gpu, version: str) -> Path:
+    """The engine's file, whose name tells all that it depends on; ``name`` and ``sha256`` are the ONNX file's."""
+    told = {"onnx": sha256, "tensorrt": version}
     key = hashlib.sha256(json.dumps({**told, **asdict(settings), **asdict(gpu)}, sort_keys=True).encode()).hexdigest()
-    stem = onnx.name.removesuffix(".onnx").removesuffix(".trt")
+    stem = name.removesuffix(".onnx").removesuffix(".trt")
     return folder / f"{stem}.{_machine(gpu, version)}.{key[:16]}.engine"
 
 
-def build(onnx: Path, folder: Path, settings: Settings) -> Path:
-    """The engine of the file, in the folder; one that lies there already is taken.
+def build(name: str, onnx: bytes, folder: Path, settings: Settings) -> Path:
+    """The engine of an ONNX file with that name, in the folder; one that lies there already is taken.
 
-    Raises ``BuildError``; ``OSError`` of reading or writing passes through.
+    Raises ``BuildError``; ``OSError`` of writing passes through.
     """
     for tile in settings.tiles:
         if tile < 1 or tile % settings.align:
@@ -93,22 +93,22 @@ def build(onnx: Path, folder: Path, settings: Settings) -> Path:
     except ImportError as error:
         raise BuildError(f'tensorrt: {error}; get it with: pip install "tensorrt-cu13>=11.0,<11.1"') from error
     gpu = find_gpu()
-    path = engine_path(onnx, folder, settings, gpu, tensorrt.__version__)
+    path = engine_path(name, hashlib.sha256(onnx).hexdigest(), folder, settings, gpu, tensorrt.__version__)
     if not path.exists():
         timings = folder / f"{_machine(gpu, tensorrt.__version__)}.timings"
-        _write(path, _serialized(tensorrt, onnx, settings, timings))
+        _write(path, _serialized(tensorrt, name, onnx, settings, timings))
     return path
 
 
-def _serialized(trt: Any, onnx: Path, settings: Settings, timings: Path) -> Any:
+def _serialized(trt: Any, name: str, onnx: bytes, settings: Settings, timings: Path) -> Any:
     """The engine's bytes. What was timed is read from ``timings``, where it exists, and written there again."""
-    logger = _logger(trt)
-    builder = trt.Builder(logger)
+    log = ErrorLog(trt)
+    builder = trt.Builder(log.logger)
     # From version 11 on every network is strongly typed, and the flag changes nothing.
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse(onnx.read_bytes()):
-        raise BuildError(f"{onnx}: TensorRT does not read it: {parser.get_error(0).desc()}")
+    parser = trt.OnnxParser(network, log.logger)
+    if not parser.parse(onnx):
+        raise BuildError(f"{name}: TensorRT does not read it: {parser.get_error(0).desc()}")
     config = builder.create_builder_config()
     if not settings.tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
@@ -117,33 +117,40 @@ def _serialized(trt: Any, onnx: Path, settings: Settings, timings: Path) -> Any:
         most = (settings.batch, 3, tile, tile)
         profile.set_shape(INPUT, (1, 3, tile, tile), most, most)
         if config.add_optimization_profile(profile) < 0:
-            raise BuildError(f"{onnx}: TensorRT refuses the tile {tile}: {_last(logger)}")
+            raise BuildError(f"{name}: TensorRT refuses the tile {tile}: {log.last()}")
     cache = config.create_timing_cache(timings.read_bytes() if timings.exists() else b"")
     if not config.set_timing_cache(cache, ignore_mismatch=False):
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        raise BuildError(f"{onnx}: TensorRT could not build an engine: {_last(logger)}")
+        raise BuildError(f"{name}: TensorRT could not build an engine: {log.last()}")
     _write(timings, cache.serialize())
     return engine
 
 
-def _logger(trt: Any) -> Any:
+class ErrorLog:
+    """What TensorRT says of errors; its `logger` is what TensorRT is given."""
+
+    def __init__(self, trt: Any) -> None:
+        self.messages: list[str] = []
+        self.logger = _logger(trt, self.messages)
+
+    def last(self) -> str:
+        """The last of them."""
+        return self.messages[-1] if self.messages else "it does not say why"
+
+
+def _logger(trt: Any, messages: list[str]) -> Any:
     class Errors(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.messages: list[str] = []
 
         def log(self, severity: Any, msg: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.messages.append(" ".join(msg.split()))
+                messages.append(" ".join(msg.split()))
 
     return Errors()
-
-
-def _last(logger: Any) -> str:
-    return logger.messages[-1] if logger.messages else "it does not say why"
 
 
 def _machine(gpu: Gpu, version: str) -> str:
@@ -171,7 +178,12 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = Settings(tuple(arguments.tiles), arguments.batch, ALIGN, arguments.tf32)
     try:
-        path = build(arguments.onnx, arguments.output or arguments.onnx.parent, settings)
+        path = build(
+            arguments.onnx.name,
+            arguments.onnx.read_bytes(),
+            arguments.output or arguments.onnx.parent,
+            settings,
+        )
     except (BuildError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

@@ -1,0 +1,76 @@
+"""OpenVINO: Intel's engine for processors. It reads the bundle's ONNX files."""
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..bundle import Bundle
+from ..errors import BackendError
+from ..manifest import Artifact, Manifest
+from .base import CPU, INPUT, OUTPUT, Available, Floats, Offer, Unavailable, offered_by_bundle
+from .failures import failure
+from .packages import importing, probe_packages
+
+EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+"""What is float in a file is computed in float32: left alone, OpenVINO takes bfloat16 where the processor has it."""
+
+
+@dataclass(frozen=True)
+class OpenvinoBackend:
+    """Runs ONNX files with input `lr` and output `sr` on the processor."""
+
+    name: str = "openvino"
+    reads: str = "onnx"
+    device: str = CPU
+    takes_threads: bool = True
+    install: str = 'pip install "tadsr[openvino]"'
+    made_by: str = "python -m export.bundle PROGRAM.pt2 -o NAME.tadsr"
+
+    def probe(self) -> Available | Unavailable:
+        """Whether openvino is installed."""
+        return probe_packages(self.install, "openvino")
+
+    def offers(self, manifest: Manifest) -> list[Offer]:
+        """The bundle's ONNX files."""
+        return offered_by_bundle(manifest, self.reads)
+
+    def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "OpenvinoSession":
+        """See `Backend.load`."""
+        model = bundle.open(artifact)
+        with importing(self.name, self.install):
+            import openvino
+        core = openvino.Core()
+        try:
+            network = core.read_model(io.BytesIO(model))
+            compiled = core.compile_model(network, CPU, {**EXACT, "INFERENCE_NUM_THREADS": threads or 0})
+        except Exception as error:  # RuntimeError for everything, but its documents do not promise it
+            raise failure("openvino cannot load the model", error, "try another backend") from error
+        try:
+            ports = compiled.input(INPUT), compiled.output(OUTPUT)
+        except RuntimeError as error:
+            raise BackendError("the ONNX model must map 'lr' to 'sr', this one does not; export it again") from error
+        return OpenvinoSession(compiled.create_infer_request(), *ports)
+
+
+class OpenvinoSession:
+    """An `openvino.InferRequest`, which is busy while it runs: threads wait for their turn."""
+
+    max_batch = None
+
+    def __init__(self, request: Any, given: Any, wanted: Any) -> None:
+        self._request = request
+        self._given = given
+        self._wanted = wanted
+        self._turn = threading.Lock()
+
+    def run(self, batch: Floats) -> Floats:
+        """See `Session.run`."""
+        try:
+            with self._turn:
+                result = self._request.infer({self._given: np.ascontiguousarray(batch)})[self._wanted]
+        except Exception as error:
+            raise failure("openvino failed", error, "try a smaller tile or another backend") from error
+        return np.asarray(result, dtype=np.float32)
