@@ -15,7 +15,8 @@ from PIL import Image
 
 from .backends import BACKENDS, Available, Unavailable
 from .bundle import Bundle, read_bundle
-from .errors import BackendError, BundleError, PictureError, SettingError, TadsrError, TileError
+from .errors import BackendError, BundleError, PictureError, PictureWarning, SettingError, TadsrError, TileError
+from .files import upscale_file
 from .pictures import Array, ImageLike, PictureLike
 from .saving import save_picture
 from .upscaler import Progress, Upscaler
@@ -26,6 +27,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "PictureError",
+    "PictureWarning",
     "SettingError",
     "TadsrError",
     "TileError",
@@ -35,6 +37,7 @@ __all__ = [
     "read_bundle",
     "save_picture",
     "upscale",
+    "upscale_file",
 ]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "models" / "mobile.tadsr"

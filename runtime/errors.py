@@ -23,3 +23,7 @@ class SettingError(TadsrError):
 
 class TileError(SettingError):
     """A tile size that does not suit the network or the picture."""
+
+
+class PictureWarning(UserWarning):
+    """Something of a picture could not be kept: one line that says what, of which file, and what would keep it."""

@@ -29,6 +29,8 @@ LIGHT = {
 LATER = {
     "runtime/commands.py": {"rich"},
     "runtime/backends/onnx.py": {"onnxruntime"},
+    "runtime/decoding.py": {"pillow_heif"},
+    "runtime/depth.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

@@ -105,10 +105,10 @@ def test_the_shipped_bundle(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import os, signal
-from apps import upscaling
+from runtime import files
 from apps.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
-upscaling.save_picture = lambda picture, path: os.kill(os.getpid(), signal.SIGINT)
+files.save_levels = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 

@@ -17,16 +17,13 @@ def noise(*shape: int) -> np.ndarray:
 
 def repeat(picture: Picture, scale: int = 4) -> Image.Image | np.ndarray:
     """The result for a network that repeats every pixel."""
-    canvas = picture.canvas(scale)
-    values = picture.pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-    picture.paint(canvas, slice(None), slice(None), values)
-    return picture.finish(canvas)
+    return picture.finish(picture.compose([layer.repeat(scale, 0).repeat(scale, 1) for layer in picture.layers]))
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4), (1, 1), (1, 1, 3)])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 2), (5, 7, 3), (5, 7, 4), (1, 1), (1, 1, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 def test_arrays_come_back_as_they_were(shape: tuple[int, ...], dtype: type) -> None:
-    array = RNG.random(shape)
+    array = RNG.random(shape) * 0.9 + 0.1  # what is all but transparent has no colour to come back
     array = (array * np.iinfo(dtype).max).astype(dtype) if np.dtype(dtype).kind == "u" else array.astype(dtype)
     picture = open_picture(array)
     assert picture.pixels.shape == (*shape[:2], 3)
@@ -43,7 +40,7 @@ def test_arrays_come_back_as_they_were(shape: tuple[int, ...], dtype: type) -> N
     "array",
     [
         np.zeros((3,), np.uint8),
-        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros((1, 3, 4, 4), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4), np.int64),
@@ -217,16 +214,6 @@ def test_decompression_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_image_without_pixels() -> None:
     with pytest.raises(PictureError, match="no pixels"):
         open_picture(Image.new("RGB", (0, 5)))
-
-
-def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(*args: object) -> None:
-        raise MemoryError
-
-    picture = open_picture(np.zeros((1024, 512, 3), np.uint8))
-    monkeypatch.setattr(np, "empty", no_memory)
-    with pytest.raises(PictureError, match=r"2048x4096 needs 0\.0 GiB; crop the picture"):
-        picture.canvas(4)
 
 
 def test_quantise_rounds_to_the_nearest_level() -> None:

@@ -1,0 +1,112 @@
+"""Colour of 16 bits a channel, which Pillow reads as 8 and cannot write: PNG and TIFF, through pyvips."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .embedding import add_exif_to_tiff, add_xmp_to_png
+from .errors import PictureError
+from .metadata import Metadata
+
+Array = npt.NDArray[Any]
+
+INSTALL = 'pip install "tadsr[imaging]"'
+
+LOADERS: Mapping[str, str] = {"PNG": "pngload_buffer", "TIFF": "tiffload_buffer"}
+"""Pillow's name of a format of which pyvips gives 16 bits, and the operation that reads it."""
+
+_HEIF_DEPTH = b"pixi\0\0\0\0"
+_HEIF_HEAD = 4096
+
+
+def has_deep_colour(image: Image.Image) -> bool:
+    """Whether a file holds more bits a channel than Pillow will read of it. To be asked before `load`."""
+    if image.mode.startswith(("I", "F")):
+        return False
+    if image.info.get("bit_depth", 8) > 8:  # HEIC
+        return True
+    if image.format == "AVIF":
+        return _heif_depth(image) > 8
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def can_read_deep(image: Image.Image) -> bool:
+    """Whether `read_deep` can read the file that Pillow opened as ``image``."""
+    return image.format in LOADERS and _has_pyvips()
+
+
+def read_deep(path: Path, form: str) -> Array:
+    """The pixels of a 16-bit file of a format of `LOADERS`: uint16 [H, W, 1 to 4], as they lie in the file.
+
+    Raises `PictureError` where libvips does not read the file as such.
+    """
+    import pyvips
+
+    try:
+        image = getattr(pyvips.Image, LOADERS[form])(path.read_bytes(), fail_on="truncated")
+        if image.format != "ushort" or image.interpretation not in ("rgb16", "grey16") or image.bands > 4:
+            raise PictureError(
+                f"{path}: has colours of a kind ({image.interpretation}) unknown here; convert it to RGB"
+            )
+        return image.numpy().reshape(image.height, image.width, image.bands)
+    except pyvips.Error as error:
+        raise PictureError(f"{path}: is damaged or truncated ({_first_line(error)}); get the file again") from error
+
+
+def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None:
+    """Write uint16 pixels [H, W, 2 to 4] as a PNG or TIFF with their metadata.
+
+    Raises `PictureError` where pyvips is missing, and `OSError` where the file cannot be written.
+    """
+    if not _has_pyvips():
+        raise PictureError(f"16-bit colour needs pyvips; install it with: {INSTALL}, or save as .jpg")
+    import pyvips
+
+    if form == "TIFF" and levels.shape[2] == 2:
+        levels = levels[..., (0, 0, 0, 1)]  # few programs read a grey TIFF with alpha, Pillow does not
+    height, width, bands = levels.shape
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(levels).data, width, height, bands, "ushort")
+    image = image.copy(interpretation="rgb16" if bands > 2 else "grey16")
+    fields = {"icc-profile-data": metadata.icc_profile, "exif-data": metadata.exif}
+    fields["xmp-data"] = metadata.xmp if form == "TIFF" else None
+    for name, value in fields.items():
+        if value:
+            image.set_type(pyvips.GValue.blob_type, name, value)
+    try:
+        image.write_to_file(str(path), **_OPTIONS[form])
+    except pyvips.Error as error:
+        raise OSError(_first_line(error)) from error
+    if form == "TIFF" and metadata.exif:
+        add_exif_to_tiff(path, metadata.exif)
+    if form == "PNG" and metadata.xmp:
+        add_xmp_to_png(path, metadata.xmp)
+
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "PNG": {},
+    "TIFF": {"compression": "deflate", "predictor": "horizontal"},
+}
+
+
+def _has_pyvips() -> bool:
+    return importlib.util.find_spec("pyvips") is not None
+
+
+def _heif_depth(image: Image.Image) -> int:
+    """Bits a channel as the ``pixi`` box of an AVIF tells them, 8 where it does not."""
+    if not (name := getattr(image, "filename", "")):
+        return 8
+    with Path(name).open("rb") as file:
+        head = file.read(_HEIF_HEAD)
+    place = head.find(_HEIF_DEPTH) + len(_HEIF_DEPTH) + 1
+    return head[place] if len(_HEIF_DEPTH) < place < len(head) else 8
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:200]
