@@ -17,6 +17,7 @@ from pathlib import Path
 from .atomic import take_place
 from .errors import BundleError
 from .manifest import FORMAT_VERSION, MANIFEST_FILE, Artifact, Manifest
+from .native import native_content
 
 __all__ = ["FORMAT_VERSION", "MANIFEST_FILE", "Artifact", "Bundle", "Manifest", "read_bundle", "write_bundle"]
 
@@ -35,7 +36,8 @@ class Bundle:
     def open(self, artifact: Artifact) -> bytes:
         """The bytes of one artifact, checked against the manifest's size and SHA-256.
 
-        Raises `BundleError` where the file is missing, cannot be read, or is not the one the manifest describes.
+        Raises `BundleError` where the file is missing, cannot be read, is not the one the manifest describes, or holds
+        native code.
         """
         data = _read(self.path, artifact.file, artifact.size)
         if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
@@ -43,6 +45,8 @@ class Bundle:
                 f"{self.path}: {artifact.file} is damaged or was changed (its size or SHA-256 is not the manifest's); "
                 "get the bundle again"
             )
+        if kind := native_content(data):
+            raise BundleError(f"{self.path}: {artifact.file} is {kind}, which a bundle may not hold; do not use it")
         return data
 
 
@@ -114,6 +118,8 @@ def _read(path: Path, name: str, limit: int) -> bytes:
     """At most `limit` + 1 bytes of the file `name`, a plain name, of the bundle at `path`."""
     try:
         if path.is_dir():
+            if not stat.S_ISREG((path / name).stat().st_mode):  # a pipe would be waited for without end
+                raise BundleError(f"{path}: {name} is no plain file; do not use this bundle")
             with (path / name).open("rb") as file:
                 return file.read(limit + 1)
         with zipfile.ZipFile(path) as archive, archive.open(_zip_entry(archive, name, path)) as entry:

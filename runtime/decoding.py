@@ -1,6 +1,7 @@
 """Files and Pillow images as arrays, and what else of them is to be kept. `pictures` tells what becomes what."""
 
 import importlib.util
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,8 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     try:
         if path.is_dir():
             raise PictureError(f"{path}: is a folder; name a picture in it")
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+            raise PictureError(f"{path}: is no plain file; save the picture first")
         if path.stat().st_size == 0:
             raise PictureError(f"{path}: is empty (0 bytes); get the file again")
         _prepare_heic(path)
