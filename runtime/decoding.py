@@ -1,6 +1,5 @@
 """Files and Pillow images as arrays, and what else of them is to be kept. `pictures` tells what becomes what."""
 
-import importlib.util
 import stat
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from .colour import to_srgb
-from .depth import INSTALL, can_read_deep, has_deep_colour, read_deep
+from .depth import INSTALL, can_read_deep, has_deep_colour, has_pyvips, read_deep
 from .errors import PictureError, PictureWarning
 from .metadata import Metadata, orientation, read_metadata, turned
 
@@ -110,7 +109,7 @@ def frame_count(image: Image.Image) -> int:
 def warn_of_lost_depth(path: Path) -> None:
     """Say that a file has more bits a channel than are used."""
     message = f"{path}: has more than 8 bits a channel, of which 8 are used"
-    remedy = "" if importlib.util.find_spec("pyvips") else f"; for 16-bit PNG and TIFF get pyvips with: {INSTALL}"
+    remedy = "" if has_pyvips() else f"; for 16-bit PNG and TIFF get pyvips with: {INSTALL}"
     warnings.warn(message + remedy, PictureWarning, stacklevel=3)
 
 

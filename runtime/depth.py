@@ -37,7 +37,7 @@ def has_deep_colour(image: Image.Image) -> bool:
 
 def can_read_deep(image: Image.Image) -> bool:
     """Whether `read_deep` can read the file that Pillow opened as ``image``."""
-    return image.format in LOADERS and _has_pyvips()
+    return image.format in LOADERS and has_pyvips()
 
 
 def read_deep(path: Path, form: str) -> Array:
@@ -63,7 +63,7 @@ def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None
 
     Raises `PictureError` where pyvips is missing, and `OSError` where the file cannot be written.
     """
-    if not _has_pyvips():
+    if not has_pyvips():
         raise PictureError(f"16-bit colour needs pyvips; install it with: {INSTALL}, or save as .jpg")
     import pyvips
 
@@ -93,7 +93,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def _has_pyvips() -> bool:
+def has_pyvips() -> bool:
+    """Whether 16-bit colour can be read and written."""
     return importlib.util.find_spec("pyvips") is not None
 
 

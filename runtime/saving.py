@@ -69,9 +69,7 @@ FORMATS: Mapping[str, Format] = {
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".webp": Format("WEBP", ("RGB", "RGBA"), longest=16383, quality=95, frames=True),
-    ".avif": Format(
-        "AVIF", ("RGB", "RGBA"), longest=65535, quality=90, options={"subsampling": "4:4:4"}, frames=True
-    ),
+    ".avif": Format("AVIF", ("RGB", "RGBA"), longest=65535, quality=90, options={"subsampling": "4:4:4"}, frames=True),
     ".heic": _HEIC,
     ".heif": _HEIC,
     ".tif": _TIFF,
