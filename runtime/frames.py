@@ -41,7 +41,7 @@ def read_timing(path: Path) -> Timing | None:
             return None
         megapixels, limit = count * image.width * image.height / 10**6, 2 * (Image.MAX_IMAGE_PIXELS or 0) / 10**6
         if limit and megapixels > limit:
-            raise PictureError(f"{path}: {count} frames have more than {limit:.0f} megapixels; cut it into parts first")
+            raise PictureError(f"{path}: {count} frames have more than {limit:g} megapixels; cut it into parts first")
         plays = _plays(image)
         durations = []
         for index in _shown(image):
