@@ -46,16 +46,19 @@ def decode_file(path: Path) -> Decoded:
         if (count := frame_count(image)) > 1:
             message = f"{path}: has {count} frames, of which the first is used; runtime.upscale_file takes them all"
             warnings.warn(message, PictureWarning, stacklevel=3)
-        deep = _deep_levels(image, path)
+        if has_deep_colour(image):
+            if can_read_deep(image):
+                return _decode_deep(image, path)
+            warn_of_lost_depth(path)
         image.load()
-        return decode_image(image, str(path), deep)
+        return decode_image(image, str(path))
 
 
-def decode_image(image: Image.Image, name: str, deep: Array | None = None) -> Decoded:
-    """The pixels of a Pillow image, or ``deep`` in their place; ``name`` stands in messages. Raises `PictureError`."""
+def decode_image(image: Image.Image, name: str) -> Decoded:
+    """The pixels of a Pillow image, whether it is loaded or not; ``name`` stands in messages. Raises `PictureError`."""
     try:
         image.load()
-        levels = _levels(image, name) if deep is None else deep
+        levels = _levels(image, name)
         if levels.size == 0:
             raise PictureError(f"{name}: has no pixels")
         metadata = read_metadata(image, grey=levels.shape[2] < 3, name=name)
@@ -113,17 +116,17 @@ def warn_of_lost_depth(path: Path) -> None:
     warnings.warn(message + remedy, PictureWarning, stacklevel=3)
 
 
-def _deep_levels(image: Image.Image, path: Path) -> Array | None:
-    """16-bit colour of a file that Pillow reads as 8-bit, where there is such and it can be had."""
-    if not has_deep_colour(image):
-        return None
-    if not can_read_deep(image):
-        warn_of_lost_depth(path)
-        return None
+def _decode_deep(image: Image.Image, path: Path) -> Decoded:
+    """16-bit colour of a file that Pillow, which reads the rest of it, would reduce to 8-bit."""
     levels = read_deep(path, image.format or "")
-    if levels.shape[1::-1] != image.size:
+    # Pillow turns a TIFF when it loads it, and no longer knows then that it was to be turned; of a PNG it may learn so
+    # only in loading it.
+    known_before = orientation(image)
+    image.load()
+    if sorted(levels.shape[:2]) != sorted(image.size):
         raise PictureError(f"{path}: two readers see two sizes in it; get the file again")
-    return levels
+    metadata = read_metadata(image, grey=levels.shape[2] < 3, name=str(path))
+    return Decoded(turned(levels, max(known_before, orientation(image))), metadata)
 
 
 def _prepare_heic(path: Path) -> None:

@@ -5,6 +5,7 @@ python -m tests.fuzzing.worker FOLDER SEED FIRST END
 
 import faulthandler
 import json
+import os
 import shutil
 import sys
 import traceback
@@ -16,6 +17,13 @@ MEMORY = 4 * 2**30
 def main() -> None:
     """Run cases FIRST to END - 1 of SEED with the samples in FOLDER."""
     faulthandler.enable()
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where libraries in C may write what they like
+
+    def tell(**message: object) -> None:
+        channel.write(json.dumps(message) + "\n")
+        channel.flush()
+
     _limit_memory()
     from .cases import Cases
 
@@ -24,12 +32,12 @@ def main() -> None:
     for number in range(first, end):
         place = folder / f"case{number}"
         place.mkdir()
-        _say(number=number)
+        tell(number=number)
         try:
             result = cases.run(number, place)
-            _say(form=result.form, outcome=result.outcome)
+            tell(form=result.form, outcome=result.outcome)
         except Exception:
-            _say(form="any", outcome="wrong", detail=traceback.format_exc())
+            tell(form="any", outcome="wrong", detail=traceback.format_exc())
         shutil.rmtree(place)
 
 
@@ -39,11 +47,6 @@ def _limit_memory() -> None:
     except ImportError:  # Windows
         return
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
-def _say(**message: object) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 import runtime
-from runtime.metadata import Metadata
+from runtime.metadata import Metadata, turned
 from runtime.pictures import as_image
 from runtime.saving import save_levels, save_picture
 from tests.conftest import write_toy_bundle
@@ -277,6 +277,18 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
         visible = enlarged[..., -1:] > peak / 20  # what is all but clear comes back with fewer levels
         enlarged, after = np.where(visible, enlarged, 0), np.where(visible, after, 0)
     np.testing.assert_allclose(after, enlarged, atol=peak / 255)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colour_is_turned_too(form: str, orientation: int, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
+    suffix = SUFFIXES[form]
+    save(tmp_path / f"in{suffix}", 3, np.uint16, exif=exif(Orientation=orientation))
+    runtime.upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
+    expected = turned(photo(3, np.uint16), orientation).repeat(4, axis=0).repeat(4, axis=1)
+    after = runtime.decoding.decode_file(tmp_path / f"out{suffix}")
+    np.testing.assert_allclose(after.levels, expected, atol=1)
+    assert opened(tmp_path / f"out{suffix}").getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
 def test_a_grey_profile_stays_with_grey(upscaler: runtime.Upscaler, tmp_path: Path) -> None:

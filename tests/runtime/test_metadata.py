@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -50,20 +51,33 @@ def test_hostile_xmp_costs_no_time(piece: bytes) -> None:
     assert kept(image_with(xmp=packet)).xmp is not None
 
 
-def test_the_thumbnail_and_the_layout_of_the_file_go(tmp_path: Path) -> None:
+def test_the_layout_of_the_file_goes() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Camera"
     exif[ExifTags.Base.XPTitle] = "title".encode("utf-16-le")
     exif[ExifTags.Base.StripOffsets] = 8
     exif[ExifTags.Base.YCbCrPositioning] = 1
     exif[ExifTags.IFD.Exif] = {ExifTags.Base.ExifImageWidth: 4, ExifTags.Base.MakerNote: b"secret of the maker"}
-    exif[ExifTags.IFD.IFD1] = {ExifTags.Base.JpegIFOffset: 200, ExifTags.Base.JpegIFByteCount: 10}
     result = kept(image_with(exif=exif.tobytes())).exif
     assert result is not None
     found = Image.Exif()
     found.load(result)
     assert {*found} == {ExifTags.Base.Make, ExifTags.Base.XPTitle, ExifTags.IFD.Exif}
     assert found.get_ifd(ExifTags.IFD.Exif) == {ExifTags.Base.MakerNote: b"secret of the maker"}
+
+
+def test_the_thumbnail_goes() -> None:
+    directory = b"\1\0" + struct.pack("<HHL4s", ExifTags.Base.Make, 2, 4, b"abc\0")
+    thumbnail = b"\1\0" + struct.pack("<HHLL", ExifTags.Base.JpegIFOffset, 4, 1, 44) + bytes(4)
+    blob = b"Exif\0\0II*\0\x08\0\0\0" + directory + struct.pack("<L", 26) + thumbnail + b"THUMBNAIL"
+    image = image_with(exif=blob)
+    assert image.getexif().get_ifd(ExifTags.IFD.IFD1)
+    result = kept(image).exif
+    assert result is not None
+    assert b"abc" in result
+    assert b"THUMB" not in result
+    found = Image.Exif()
+    found.load(result)
     assert not found.get_ifd(ExifTags.IFD.IFD1)
 
 
