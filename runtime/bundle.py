@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import struct
 import uuid
 import zipfile
 import zlib
@@ -24,6 +25,8 @@ __all__ = ["FORMAT_VERSION", "MANIFEST_FILE", "Artifact", "Bundle", "Manifest", 
 SUFFIX = ".tadsr"
 MAX_MANIFEST_BYTES = 2**20
 MAX_ZIP_ENTRIES = 2000
+# What `zipfile` raises over a damaged archive; beside its own, what it does not catch of decoding names and numbers.
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _read(path: Path, name: str, limit: int) -> bytes:
             return entry.read(limit + 1)
     except FileNotFoundError as error:
         raise BundleError(f"{path}: lacks {name}, so it is not a whole bundle; get the bundle again") from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except _BROKEN_ZIP as error:
         raise BundleError(f"{path}: neither a bundle folder nor an intact zip of one; get the bundle again") from error
     except OSError as error:
         raise BundleError(f"{path}: {name} cannot be read ({error.strerror or error})") from error

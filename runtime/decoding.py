@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .colour import to_srgb
 from .depth import INSTALL, can_read_deep, has_deep_colour, has_pyvips, read_deep
-from .errors import PictureError, PictureWarning
+from .errors import PictureError, PictureWarning, one_line
 from .metadata import Metadata, orientation, read_metadata, turned
 
 Array = npt.NDArray[Any]
@@ -68,7 +68,7 @@ def decode_image(image: Image.Image, name: str) -> Decoded:
     except MemoryError as error:
         raise PictureError(f"{name}: there is too little memory to open it; crop or reduce it") from error
     except Exception as error:  # a lazily opened image is decoded here, and damage makes decoders raise almost anything
-        raise PictureError(f"{name}: cannot be decoded ({error}); get the file again") from error
+        raise PictureError(f"{name}: cannot be decoded ({one_line(error)}); get the file again") from error
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     except MemoryError as error:
         raise PictureError(f"{path}: there is too little memory to open it; crop or reduce it") from error
     except Exception as error:  # damaged files make decoders raise almost anything
-        raise PictureError(f"{path}: is damaged or truncated ({error}); get the file again") from error
+        raise PictureError(f"{path}: is damaged or truncated ({one_line(error)}); get the file again") from error
 
 
 def frame_count(image: Image.Image) -> int:

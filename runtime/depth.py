@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from .embedding import add_exif_to_tiff, add_xmp_to_png
-from .errors import PictureError
+from .errors import PictureError, one_line
 from .metadata import Metadata
 
 Array = npt.NDArray[Any]
@@ -55,7 +55,7 @@ def read_deep(path: Path, form: str) -> Array:
             )
         return image.numpy().reshape(image.height, image.width, image.bands)
     except pyvips.Error as error:
-        raise PictureError(f"{path}: is damaged or truncated ({_first_line(error)}); get the file again") from error
+        raise PictureError(f"{path}: is damaged or truncated ({one_line(error)}); get the file again") from error
 
 
 def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None:
@@ -80,7 +80,7 @@ def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None
     try:
         image.write_to_file(str(path), **_OPTIONS[form])
     except pyvips.Error as error:
-        raise OSError(_first_line(error)) from error
+        raise OSError(one_line(error)) from error
     if form == "TIFF" and metadata.exif:
         add_exif_to_tiff(path, metadata.exif)
     if form == "PNG" and metadata.xmp:
@@ -106,8 +106,3 @@ def _heif_depth(image: Image.Image) -> int:
         head = file.read(_HEIF_HEAD)
     place = head.find(_HEIF_DEPTH) + len(_HEIF_DEPTH) + 1
     return head[place] if len(_HEIF_DEPTH) < place < len(head) else 8
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1][:200]

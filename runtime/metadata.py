@@ -37,7 +37,6 @@ _STALE_EXIF = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight, Exif
 
 _STALE_XMP = b"|".join(
     [
-        b"tiff:Orientation",
         b"tiff:ImageWidth",
         b"tiff:ImageLength",
         b"exif:PixelXDimension",
@@ -47,6 +46,7 @@ _STALE_XMP = b"|".join(
 )
 _STALE_ATTRIBUTE = re.compile(rb"\s(?:%s)=(?:\"[^\"]*\"|'[^']*')" % _STALE_XMP)
 _STALE_ELEMENT = re.compile(rb"<(%s)>[^<]*</\1>" % _STALE_XMP)
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]+")  # as forgiving as those who read it
 _XMP_THUMBNAILS = (b"<xmp:Thumbnails>", b"</xmp:Thumbnails>")
 
 _PROFILE_SPACES: Mapping[bytes, bool] = {b"GRAY": True, b"RGB ": False}
@@ -134,6 +134,7 @@ def _xmp(image: Image.Image) -> bytes | None:
     if not isinstance(packet, bytes) or not packet:
         return None
     packet = _STALE_ELEMENT.sub(b"", _STALE_ATTRIBUTE.sub(b"", packet))
+    packet = _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
     start, end = _XMP_THUMBNAILS
     before, _, rest = packet.partition(start)
     return before + rest.partition(end)[2] if end in rest else packet

@@ -17,7 +17,7 @@ from .atomic import replacing
 from .colour import to_srgb
 from .decoding import register_heic
 from .depth import write_deep
-from .errors import PictureError, PictureWarning, SettingError
+from .errors import PictureError, PictureWarning, SettingError, one_line
 from .metadata import Metadata, metadata_of_result
 from .pictures import as_image, to_8_bit
 
@@ -158,8 +158,7 @@ def written(path: Path) -> Iterator[Path]:
         with replacing(path) as draft:
             yield draft
     except (OSError, ValueError, OverflowError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{path}: cannot be written ({reason}); nothing was saved") from error
+        raise PictureError(f"{path}: cannot be written ({one_line(error)}); nothing was saved") from error
     except MemoryError as error:
         raise PictureError(f"{path}: there is too little memory to write it; nothing was saved") from error
 

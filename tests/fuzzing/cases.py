@@ -68,10 +68,7 @@ class Cases:
             outcome = "refused"
         else:
             _check_folder(folder, {source, target})
-            with Image.open(target) as image:
-                image.load()
-                if image.size != size:
-                    raise WrongError(f"the result has {image.size}, not {size}")
+            _check_picture(target, size)
             outcome = "done"
         if source.read_bytes() != data:
             raise WrongError("the input was changed")
@@ -130,6 +127,15 @@ class Cases:
 def _check_message(error: Exception) -> None:
     if "\n" in str(error) or not str(error):
         raise WrongError(f"the message is not one line: {str(error)!r}")
+
+
+def _check_picture(path: Path, size: tuple[int, int]) -> None:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    with Image.open(path) as image:
+        image.load()
+        if image.size != size:
+            raise WrongError(f"the result has {image.size}, not {size}")
+    Image.MAX_IMAGE_PIXELS = limit
 
 
 def _check_folder(folder: Path, expected: set[Path]) -> None:

@@ -31,14 +31,21 @@ def kept(image: Image.Image, *, grey: bool = False) -> Metadata:
 def test_xmp_loses_what_is_no_longer_true() -> None:
     packet = kept(image_with(xmp=XMP)).xmp
     assert packet is not None
-    for gone in (b"Orientation", b"Dimension", b"Thumbnail", b"/9j/", b"HasExtendedXMP"):
+    for gone in (b"Dimension", b"Thumbnail", b"/9j/", b"HasExtendedXMP"):
         assert gone not in packet
-    for left in (b"tiff:Make='Camera'", b"<dc:title>a title</dc:title>", b"</rdf:Description></rdf:RDF></x:xmpmeta>"):
+    for left in (
+        b'tiff:Orientation="1"',
+        b"<tiff:Orientation>1</tiff:Orientation>",
+        b"tiff:Make='Camera'",
+        b"<dc:title>a title</dc:title>",
+        b"</rdf:Description></rdf:RDF></x:xmpmeta>",
+    ):
         assert left in packet
 
 
-def test_orientation_in_xmp_alone_is_applied_and_removed() -> None:
-    picture = open_picture(image_with(xmp=XMP))
+@pytest.mark.parametrize("xmp", [XMP, b"<tiff:Orientation>6/tiff:Orientation>"], ids=["whole", "damaged"])
+def test_orientation_in_xmp_alone_is_applied_once(xmp: bytes) -> None:
+    picture = open_picture(image_with(xmp=xmp))
     assert picture.pixels.shape == (4, 3, 3)
     result = picture.finish(picture.compose(picture.layers))
     assert isinstance(result, Image.Image)
