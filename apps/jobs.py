@@ -140,4 +140,4 @@ def _named(name: Path, suffix: str | None) -> Path:
     if suffix is not None:
         return name.with_suffix(suffix)
     form = FORMATS.get(name.suffix.lower())
-    return name if form is not None and form.keeps_colours else name.with_suffix(".png")
+    return name if form is not None and not form.palette else name.with_suffix(".png")

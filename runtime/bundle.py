@@ -131,6 +131,8 @@ def _read(path: Path, name: str, limit: int) -> bytes:
         raise BundleError(f"{path}: lacks {name}, so it is not a whole bundle; get the bundle again") from error
     except _BROKEN_ZIP as error:
         raise BundleError(f"{path}: neither a bundle folder nor an intact zip of one; get the bundle again") from error
+    except MemoryError as error:
+        raise BundleError(f"{path}: {name} is larger than the memory there is; use a smaller model") from error
     except OSError as error:
         raise BundleError(f"{path}: {name} cannot be read ({error.strerror or error})") from error
 

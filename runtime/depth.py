@@ -1,7 +1,8 @@
 """Colour of 16 bits a channel, which Pillow reads as 8 and cannot write: PNG and TIFF, through pyvips."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,43 @@ Array = npt.NDArray[Any]
 
 INSTALL = 'pip install "tadsr[imaging]"'
 
-LOADERS: Mapping[str, str] = {"PNG": "pngload_buffer", "TIFF": "tiffload_buffer"}
-"""Pillow's name of a format of which pyvips gives 16 bits, and the operation that reads it."""
+
+@dataclass(frozen=True)
+class DeepFormat:
+    """How libvips reads and writes a format of which it has 16 bits."""
+
+    load: str
+    """Name of the operation on a buffer."""
+    save: str
+    options: Mapping[str, Any]
+    """Of `save`."""
+    fields: Mapping[str, str]
+    """Which of `Metadata` it writes, and the names of its own for them."""
+    add: Mapping[str, Callable[[Path, bytes], None]]
+    """How the others get into the finished file."""
+    channels: Mapping[int, tuple[int, ...]]
+    """By the number of channels, which of them are written in which order, where not simply all."""
+
+
+DEEP_FORMATS: Mapping[str, DeepFormat] = {
+    "PNG": DeepFormat(
+        load="pngload_buffer",
+        save="pngsave",
+        options={},
+        fields={"icc_profile": "icc-profile-data", "exif": "exif-data"},
+        add={"xmp": add_xmp_to_png},
+        channels={},
+    ),
+    "TIFF": DeepFormat(
+        load="tiffload_buffer",
+        save="tiffsave",
+        options={"compression": "deflate", "predictor": "horizontal"},
+        fields={"icc_profile": "icc-profile-data", "xmp": "xmp-data"},
+        add={"exif": add_exif_to_tiff},
+        channels={2: (0, 0, 0, 1)},  # few programs read a grey TIFF with alpha, Pillow does not
+    ),
+}
+"""By Pillow's names."""
 
 _HEIF_DEPTH = b"pixi\0\0\0\0"
 _HEIF_HEAD = 4096
@@ -37,18 +73,18 @@ def has_deep_colour(image: Image.Image) -> bool:
 
 def can_read_deep(image: Image.Image) -> bool:
     """Whether `read_deep` can read the file that Pillow opened as ``image``."""
-    return image.format in LOADERS and has_pyvips()
+    return image.format in DEEP_FORMATS and has_pyvips()
 
 
 def read_deep(path: Path, form: str) -> Array:
-    """The pixels of a 16-bit file of a format of `LOADERS`: uint16 [H, W, 1 to 4], as they lie in the file.
+    """The pixels of a 16-bit file of a format of `DEEP_FORMATS`: uint16 [H, W, 1 to 4], as they lie in the file.
 
     Raises `PictureError` where libvips does not read the file as such.
     """
     import pyvips
 
     try:
-        image = getattr(pyvips.Image, LOADERS[form])(path.read_bytes(), fail_on="truncated")
+        image = getattr(pyvips.Image, DEEP_FORMATS[form].load)(path.read_bytes(), fail_on="truncated")
         if image.format != "ushort" or image.interpretation not in ("rgb16", "grey16") or image.bands > 4:
             raise PictureError(
                 f"{path}: has colours of a kind ({image.interpretation}) unknown here; convert it to RGB"
@@ -67,30 +103,20 @@ def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None
         raise PictureError(f"16-bit colour needs pyvips; install it with: {INSTALL}, or save as .jpg")
     import pyvips
 
-    if form == "TIFF" and levels.shape[2] == 2:
-        levels = levels[..., (0, 0, 0, 1)]  # few programs read a grey TIFF with alpha, Pillow does not
+    deep = DEEP_FORMATS[form]
+    levels = levels[..., deep.channels.get(levels.shape[2], slice(None))]
     height, width, bands = levels.shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(levels).data, width, height, bands, "ushort")
     image = image.copy(interpretation="rgb16" if bands > 2 else "grey16")
-    fields = {"icc-profile-data": metadata.icc_profile, "exif-data": metadata.exif}
-    fields["xmp-data"] = metadata.xmp if form == "TIFF" else None
-    for name, value in fields.items():
-        if value:
-            image.set_type(pyvips.GValue.blob_type, name, value)
+    kept = metadata.info()
+    for name in deep.fields.keys() & kept.keys():
+        image.set_type(pyvips.GValue.blob_type, deep.fields[name], kept[name])
     try:
-        image.write_to_file(str(path), **_OPTIONS[form])
+        getattr(image, deep.save)(str(path), **deep.options)
     except pyvips.Error as error:
         raise OSError(one_line(error)) from error
-    if form == "TIFF" and metadata.exif:
-        add_exif_to_tiff(path, metadata.exif)
-    if form == "PNG" and metadata.xmp:
-        add_xmp_to_png(path, metadata.xmp)
-
-
-_OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "PNG": {},
-    "TIFF": {"compression": "deflate", "predictor": "horizontal"},
-}
+    for name in deep.add.keys() & kept.keys():
+        deep.add[name](path, kept[name])
 
 
 def has_pyvips() -> bool:

@@ -1,7 +1,7 @@
 """Files of several pictures: animations with their timing, and the pages of a TIFF."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,17 +91,20 @@ def save_frames(frames: Sequence[Image.Image], timing: Timing, path: Path, *, qu
         mode = max((frame.mode for frame in fitted), key=_MODES.index)
         fitted = [frame if frame.mode == mode else frame.convert(mode) for frame in fitted]
     options = save_options(form, fitted[0], metadata_of_result(frames[0]), quality, path)
-    options |= {"save_all": True, "append_images": fitted[1:]} | _TIMING_OPTIONS.get(form.name, _no_timing)(timing)
-    if form.name == "GIF" and fitted[0].mode == "RGBA":
-        options["disposal"] = _CLEAR_BEFORE_NEXT
+    kind = form.name, fitted[0].mode
+    options |= {"save_all": True, "append_images": fitted[1:]}
+    options |= _TIMING_OPTIONS.get(form.name, _no_timing)(timing) | _KIND_OPTIONS.get(kind, {})
     with written(path) as draft:
         fitted[0].save(draft, form.name, **options)
-        if form.name == "WEBP" and fitted[0].mode == "RGBA":
-            mark_webp_alpha(draft)
+        if kind in _FINISHING:
+            _FINISHING[kind](draft)
 
 
 _MODES = ("L", "LA", "I;16", "RGB", "RGBA")
-_CLEAR_BEFORE_NEXT = 2
+_KIND_OPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {("GIF", "RGBA"): {"disposal": 2}}
+"""What else Pillow is told for a format and mode: here to clear a frame before the next."""
+_FINISHING: Mapping[tuple[str, str], Callable[[Path], None]] = {("WEBP", "RGBA"): mark_webp_alpha}
+"""What is done to the file afterwards."""
 
 
 def _shown(image: Image.Image) -> range:

@@ -18,6 +18,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Picture:
     ndim: int | None
     metadata: Metadata
 
-    @property
+    @cached_property
     def layers(self) -> tuple[Floats, ...]:
         """What the network enlarges, each RGB [H, W, 3] in [0, 1]: colour and, where it varies, alpha.
 

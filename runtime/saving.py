@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +44,8 @@ class Format:
     """Whether it holds 16-bit colour."""
     frames: bool = False
     """Whether it holds more than one picture."""
-    keeps_colours: bool = True
-    """Whether it holds more than 256 colours: one that does not is chosen only by name."""
+    palette: bool = False
+    """Whether it has 256 colours, each wholly opaque or clear: such a format is chosen only by name."""
 
 
 _JPEG = Format(
@@ -75,7 +75,7 @@ FORMATS: Mapping[str, Format] = {
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".bmp": Format("BMP", ("L", "RGB"), metadata=()),
-    ".gif": Format("GIF", ("L", "RGB", "RGBA"), metadata=(), longest=65535, frames=True, keeps_colours=False),
+    ".gif": Format("GIF", ("L", "RGB", "RGBA"), metadata=(), longest=65535, frames=True, palette=True),
 }
 
 _GREY = ("1", "L", "LA", "La", "I;16", "F")
@@ -97,10 +97,8 @@ def check_output(path: str | os.PathLike[str]) -> Format:
     if not os.access(path.parent, os.W_OK):
         raise PictureError(f"{path}: its folder is not writable; choose another")
     form = FORMATS[path.suffix.lower()]
-    if form.name == "HEIF":
-        register_heic(path)
-    if form.name == "AVIF" and not features.check("avif"):
-        raise PictureError(f"{path}: this Pillow cannot write AVIF; upgrade it with: pip install -U pillow")
+    if form.name in _PREPARATIONS:
+        _PREPARATIONS[form.name](path)
     return form
 
 
@@ -185,7 +183,7 @@ def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
     if profile and not same_colours:
         picture = to_srgb(picture, profile)
     fitted = picture if picture.mode == mode else picture.convert(mode)
-    return _hard_edged(fitted) if form.name == "GIF" and mode == "RGBA" else fitted
+    return _hard_edged(fitted) if form.palette and mode == "RGBA" else fitted
 
 
 def save_options(
@@ -202,6 +200,15 @@ def save_options(
     if form.quality is not None:
         options["quality"] = form.quality if quality is None else quality
     return options | _METADATA_OPTIONS.get(form.name, _by_name)(kept.get("exif"), kept.get("xmp"))
+
+
+def _check_avif(path: Path) -> None:
+    if not features.check("avif"):
+        raise PictureError(f"{path}: this Pillow cannot write AVIF; upgrade it with: pip install -U pillow")
+
+
+_PREPARATIONS: Mapping[str, Callable[[Path], None]] = {"HEIF": register_heic, "AVIF": _check_avif}
+"""What must be there before a format can be written; each raises `PictureError` where it is not."""
 
 
 def _fitting_mode(picture: Image.Image, form: Format) -> str:

@@ -81,7 +81,7 @@ def _run_batch(report: Report, folder: Path, seed: int, first: int, end: int, ti
                     number += 1
             except TimeoutError:
                 ended_as = "hang"
-            worker.kill()
+                worker.kill()
         if number == end:
             return end
         log.seek(0)

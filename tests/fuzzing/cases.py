@@ -63,11 +63,11 @@ class Cases:
         try:
             size = runtime.upscale_file(self._upscaler, source, target)
         except runtime.TadsrError as error:
-            _check_message(error)
-            _check_folder(folder, {source})
+            check_message(error)
+            check_folder(folder, {source})
             outcome = "refused"
         else:
-            _check_folder(folder, {source, target})
+            check_folder(folder, {source, target})
             _check_picture(target, size)
             outcome = "done"
         if source.read_bytes() != data:
@@ -92,9 +92,9 @@ class Cases:
                 raise WrongError(f"the result has the shape {result.shape}")
             outcome = "done"
         except runtime.TadsrError as error:
-            _check_message(error)
+            check_message(error)
             outcome = "refused"
-        _check_folder(folder, {path})
+        check_folder(folder, {path})
         return Result(f"bundle, {form}", outcome)
 
     def _damaged_zip(self, random: Random, path: Path) -> None:
@@ -124,7 +124,7 @@ class Cases:
         (path / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _check_message(error: Exception) -> None:
+def check_message(error: Exception) -> None:
     if "\n" in str(error) or not str(error):
         raise WrongError(f"the message is not one line: {str(error)!r}")
 
@@ -138,6 +138,6 @@ def _check_picture(path: Path, size: tuple[int, int]) -> None:
     Image.MAX_IMAGE_PIXELS = limit
 
 
-def _check_folder(folder: Path, expected: set[Path]) -> None:
+def check_folder(folder: Path, expected: set[Path]) -> None:
     if {*folder.iterdir()} != expected:
         raise WrongError(f"the folder holds {sorted(path.name for path in folder.iterdir())}")

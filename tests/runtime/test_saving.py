@@ -26,7 +26,7 @@ def test_every_mode_in_every_format(mode: str, suffix: str, tmp_path: Path) -> N
     with Image.open(tmp_path / f"out{suffix}") as saved:
         assert saved.size == (8, 4)
         assert saved.format == FORMATS[suffix].name
-        if mode in FORMATS[suffix].modes and FORMATS[suffix].keeps_colours:
+        if mode in FORMATS[suffix].modes and not FORMATS[suffix].palette:
             assert saved.mode == mode
     assert [path.name for path in tmp_path.iterdir()] == [f"out{suffix}"]
 
