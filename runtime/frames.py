@@ -54,12 +54,14 @@ def read_timing(path: Path) -> Timing | None:
 def read_frames(path: Path) -> Iterator[Image.Image]:
     """Each frame or page as it is seen, not only what changes. Raises `PictureError`."""
     with open_image(path) as image:
+        size = image.size
         for index in _shown(image):
             image.seek(index)
             if has_deep_colour(image):
                 warn_of_lost_depth(path)
             image.load()
-            yield image.copy()
+            # A damaged GIF may reach beyond its screen, which nobody shows, but Pillow makes room for.
+            yield image.copy() if image.size == size or image.format in PAGED else image.crop((0, 0, *size))
 
 
 def check_frames(timing: Timing, path: Path) -> Format:

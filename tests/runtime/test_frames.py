@@ -89,6 +89,15 @@ def test_pages_keep_their_sizes_and_kinds(upscaler: runtime.Upscaler, tmp_path: 
     assert found == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
 
 
+def test_a_gif_keeps_to_its_screen(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
+    data = bytearray(path.read_bytes())
+    frame = data.rindex(b"\x2c")  # the descriptor of the last frame
+    data[frame + 3 : frame + 5] = (300).to_bytes(2, "little")  # how far down it begins
+    path.write_bytes(data)
+    assert {frame.size for frame in read_frames(path)} == {SIZE}
+
+
 def test_what_cannot_hold_them_is_said_before_the_work(tmp_path: Path) -> None:
     def never(*arguments: object, **settings: object) -> None:
         raise AssertionError("the network ran")
