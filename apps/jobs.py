@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import PictureError
-from runtime.saving import FORMATS, check_output
+from runtime.saving import FORMATS, check_output, is_installed
 
 from .errors import CommandError
 
@@ -140,4 +140,4 @@ def _named(name: Path, suffix: str | None) -> Path:
     if suffix is not None:
         return name.with_suffix(suffix)
     form = FORMATS.get(name.suffix.lower())
-    return name if form is not None and not form.palette else name.with_suffix(".png")
+    return name if form is not None and not form.palette and is_installed(form) else name.with_suffix(".png")

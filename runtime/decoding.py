@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "HEIF")
 """Formats, by Pillow's names, of which every frame or page is a picture; in others they are sizes, layers, previews."""
 
+NEEDS_HEIC = f"HEIC needs pillow-heif; install it with: {INSTALL}"
+
 _EIGHT_BIT = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}  # every other 8-bit mode becomes RGB or RGBA
 _WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA"}
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
@@ -133,18 +135,19 @@ def _prepare_heic(path: Path) -> None:
     """Let Pillow read HEIC where that is what the file is: pillow-heif is imported for nothing else."""
     with path.open("rb") as file:
         head = file.read(32)
-    if head[4:8] != b"ftyp" or not any(brand in head[8:] for brand in _HEIC_BRANDS):
-        return
-    register_heic(path)
+    is_heic = head[4:8] == b"ftyp" and any(brand in head[8:] for brand in _HEIC_BRANDS)
+    if is_heic and not teach_heic():
+        raise PictureError(f"{path}: {NEEDS_HEIC}")
 
 
-def register_heic(path: Path) -> None:
-    """Teach Pillow HEIC. Raises `PictureError`, about ``path``, where pillow-heif is missing."""
+def teach_heic() -> bool:
+    """Let Pillow read and write HEIC; False where pillow-heif is missing."""
     try:
         import pillow_heif
-    except ImportError as error:
-        raise PictureError(f"{path}: HEIC needs pillow-heif; install it with: {INSTALL}") from error
+    except ImportError:
+        return False
     pillow_heif.register_heif_opener()
+    return True
 
 
 def _levels(image: Image.Image, name: str) -> Array:

@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class DeepFormat:
     add: Mapping[str, Callable[[Path, bytes], None]]
     """How the others get into the finished file."""
     channels: Mapping[int, tuple[int, ...]]
-    """By the number of channels, which of them are written in which order, where not simply all."""
+    """By the number of channels, what is written in their place, where not they themselves."""
 
 
 DEEP_FORMATS: Mapping[str, DeepFormat] = {
@@ -95,16 +95,13 @@ def read_deep(path: Path, form: str) -> Array:
 
 
 def write_deep(levels: Array, path: Path, form: str, metadata: Metadata) -> None:
-    """Write uint16 pixels [H, W, 2 to 4] as a PNG or TIFF with their metadata.
-
-    Raises `PictureError` where pyvips is missing, and `OSError` where the file cannot be written.
-    """
-    if not has_pyvips():
-        raise PictureError(f"16-bit colour needs pyvips; install it with: {INSTALL}, or save as .jpg")
+    """Write uint16 pixels [H, W, 2 to 4] as a PNG or TIFF with their metadata, by pyvips. Raises `OSError`."""
     import pyvips
 
     deep = DEEP_FORMATS[form]
-    levels = levels[..., deep.channels.get(levels.shape[2], slice(None))]
+    if levels.shape[2] in deep.channels:
+        levels = levels[..., deep.channels[levels.shape[2]]]
+        metadata = replace(metadata, icc_profile=None)  # it was one for other colours
     height, width, bands = levels.shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(levels).data, width, height, bands, "ushort")
     image = image.copy(interpretation="rgb16" if bands > 2 else "grey16")

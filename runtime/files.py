@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from .decoding import Array, decode_file
-from .frames import Timing, check_frames, read_frames, read_timing, save_frames
+from .frames import check_frames, read_frames, read_timing, save_frames
 from .saving import check_output, check_quality, save_levels
 
 Progress = Callable[[int, int], None]
-
-
 Enlarger = Callable[..., Any]
 """An `Upscaler`, or what is called like one: an array gives an array, an image an image."""
 
@@ -41,26 +40,21 @@ def upscale_file(
     source, target = Path(source), Path(target)
     check_output(target)
     check_quality(quality)
+    enlarge = partial(upscaler, **settings)
     if (timing := read_timing(source)) is not None:
         check_frames(timing, target)
-        return _upscale_frames(upscaler, source, target, timing, strip_metadata, quality, progress, settings)
+        frames = _enlarge_frames(enlarge, source, len(timing.durations), progress)
+        if strip_metadata:
+            _strip(frames)
+        save_frames(frames, timing, target, quality=quality)
+        return frames[0].size
     levels, metadata = decode_file(source)
-    result: Array = upscaler(levels, progress=progress, **settings)
+    result: Array = enlarge(levels, progress=progress)
     save_levels(result, metadata.stripped() if strip_metadata else metadata, target, quality=quality)
     return result.shape[1], result.shape[0]
 
 
-def _upscale_frames(
-    upscaler: Enlarger,
-    source: Path,
-    target: Path,
-    timing: Timing,
-    strip_metadata: bool,
-    quality: int | None,
-    progress: Progress | None,
-    settings: dict[str, Any],
-) -> tuple[int, int]:
-    count = len(timing.durations)
+def _enlarge_frames(enlarge: Enlarger, source: Path, count: int, progress: Progress | None) -> list[Image.Image]:
     results: list[Image.Image] = []
 
     def overall(done: int, total: int) -> None:
@@ -68,10 +62,11 @@ def _upscale_frames(
             progress(len(results) * total + done, count * total)
 
     for frame in read_frames(source):
-        result = upscaler(frame, progress=overall, **settings)
-        if strip_metadata:
-            for name in ("exif", "xmp"):
-                result.info.pop(name, None)
-        results.append(result)
-    save_frames(results, timing, target, quality=quality)
-    return results[0].size
+        results.append(enlarge(frame, progress=overall))
+    return results
+
+
+def _strip(frames: list[Image.Image]) -> None:
+    for frame in frames:
+        for name in ("exif", "xmp"):
+            frame.info.pop(name, None)

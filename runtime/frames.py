@@ -75,8 +75,9 @@ def check_frames(timing: Timing, path: Path) -> Format:
 
 
 def save_frames(frames: Sequence[Image.Image], timing: Timing, path: Path, *, quality: int | None = None) -> None:
-    """Save ``frames`` with their ``timing``, as `save_picture` does one. Frames that do not differ become one, of both
-    durations. Raises `PictureError` or `SettingError`.
+    """Save ``frames`` with their ``timing``, as `save_picture` does one.
+
+    Consecutive frames that do not differ become one, of both durations. Raises `PictureError` or `SettingError`.
 
     >>> save_frames([red, green], Timing((500, 500), FOREVER), Path("lights.gif"))  # doctest: +SKIP
     """
@@ -92,11 +93,11 @@ def save_frames(frames: Sequence[Image.Image], timing: Timing, path: Path, *, qu
     if form.name not in PAGED:
         mode = max((frame.mode for frame in fitted), key=_MODES.index)
         fitted = [frame if frame.mode == mode else frame.convert(mode) for frame in fitted]
-    options = save_options(form, fitted[0], metadata_of_result(frames[0]), quality, path)
     kind = form.name, fitted[0].mode
-    options |= {"save_all": True, "append_images": fitted[1:]}
-    options |= _TIMING_OPTIONS.get(form.name, _no_timing)(timing) | _KIND_OPTIONS.get(kind, {})
     with written(path) as draft:
+        options = save_options(form, fitted[0], metadata_of_result(frames[0]), quality, path)
+        options |= {"save_all": True, "append_images": fitted[1:]}
+        options |= _TIMING_OPTIONS.get(form.name, _no_timing)(timing) | _KIND_OPTIONS.get(kind, {})
         fitted[0].save(draft, form.name, **options)
         if kind in _FINISHING:
             _FINISHING[kind](draft)

@@ -15,8 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from .atomic import replacing
 from .colour import to_srgb
-from .decoding import register_heic
-from .depth import write_deep
+from .decoding import NEEDS_HEIC, teach_heic
+from .depth import INSTALL, has_pyvips, write_deep
 from .errors import PictureError, PictureWarning, SettingError, one_line
 from .metadata import Metadata, metadata_of_result
 from .pictures import as_image, to_8_bit
@@ -97,9 +97,14 @@ def check_output(path: str | os.PathLike[str]) -> Format:
     if not os.access(path.parent, os.W_OK):
         raise PictureError(f"{path}: its folder is not writable; choose another")
     form = FORMATS[path.suffix.lower()]
-    if form.name in _PREPARATIONS:
-        _PREPARATIONS[form.name](path)
+    if not is_installed(form):
+        raise PictureError(f"{path}: {_REQUIREMENTS[form.name].remedy}")
     return form
+
+
+def is_installed(form: Format) -> bool:
+    """Whether what writes this format is here; Pillow alone does not write all."""
+    return form.name not in _REQUIREMENTS or _REQUIREMENTS[form.name].is_met()
 
 
 def check_quality(quality: int | None) -> None:
@@ -122,29 +127,32 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str], *, quality:
     form = check_output(path)
     check_quality(quality)
     check_size(picture.size, form, path)
-    metadata = metadata_of_result(picture)
     fitted = fit(picture, form, path)
-    options = save_options(form, fitted, metadata, quality, path)
     with written(path) as draft:
-        fitted.save(draft, form.name, **options)
+        fitted.save(draft, form.name, **save_options(form, fitted, metadata_of_result(picture), quality, path))
 
 
 def save_levels(levels: Array, metadata: Metadata, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
     """Save pixels [H, W, 1 to 4] (grey, grey and alpha, RGB, RGBA) of uint8, uint16 or float32 in [0, 1].
 
-    As `save_picture`, but 16-bit colour stays so in PNG and TIFF, which needs pyvips. Raises `PictureError` or
-    `SettingError`.
+    As `save_picture`, but 16-bit colour stays so in PNG and TIFF; without pyvips it is reduced, with a
+    `PictureWarning`. Raises `PictureError` or `SettingError`.
 
     >>> save_levels(np.zeros((3, 4, 3), np.uint16), Metadata(), "deep.png")  # doctest: +SKIP
     """
     path = Path(path)
     form = check_output(path)
     if levels.dtype == np.uint16 and levels.shape[2] > 1:
-        if form.deep:
+        if form.deep and has_pyvips():
             check_size(levels.shape[1::-1], form, path)
             with written(path) as draft:
                 write_deep(levels, draft, form.name, metadata)
             return
+        if form.deep:
+            message = (
+                f"{path}: saved with 8 bits a channel instead of 16; get pyvips, which keeps them, with: {INSTALL}"
+            )
+            warnings.warn(message, PictureWarning, stacklevel=2)
         levels = to_8_bit(levels)
     save_picture(as_image(levels, metadata), path, quality=quality)
 
@@ -155,10 +163,10 @@ def written(path: Path) -> Iterator[Path]:
     try:
         with replacing(path) as draft:
             yield draft
-    except (OSError, ValueError, OverflowError, RuntimeError) as error:
-        raise PictureError(f"{path}: cannot be written ({one_line(error)}); nothing was saved") from error
     except MemoryError as error:
         raise PictureError(f"{path}: there is too little memory to write it; nothing was saved") from error
+    except Exception as error:  # encoders raise almost anything over metadata that they do not like
+        raise PictureError(f"{path}: cannot be written ({one_line(error)}); nothing was saved") from error
 
 
 def check_size(size: tuple[int, ...], form: Format, path: Path) -> None:
@@ -174,8 +182,7 @@ def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
     """
     if picture.mode in ("I;16", "F") and picture.mode not in form.modes:
         picture = as_image(to_8_bit(np.asarray(picture)[..., None]), metadata_of_result(picture))
-    clear = picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)
-    if clear and "RGBA" not in form.modes:
+    if "RGBA" not in form.modes and _is_clear(picture):
         raise PictureError(f"{path}: {form.name} cannot hold transparency; save as .png")
     mode = picture.mode if picture.mode in form.modes else _fitting_mode(picture, form)
     same_colours = (mode in _GREY) == (picture.mode in _GREY) and "icc_profile" in form.metadata
@@ -202,13 +209,24 @@ def save_options(
     return options | _METADATA_OPTIONS.get(form.name, _by_name)(kept.get("exif"), kept.get("xmp"))
 
 
-def _check_avif(path: Path) -> None:
-    if not features.check("avif"):
-        raise PictureError(f"{path}: this Pillow cannot write AVIF; upgrade it with: pip install -U pillow")
+@dataclass(frozen=True)
+class _Requirement:
+    is_met: Callable[[], bool]
+    remedy: str
 
 
-_PREPARATIONS: Mapping[str, Callable[[Path], None]] = {"HEIF": register_heic, "AVIF": _check_avif}
-"""What must be there before a format can be written; each raises `PictureError` where it is not."""
+_REQUIREMENTS: Mapping[str, _Requirement] = {
+    "HEIF": _Requirement(teach_heic, NEEDS_HEIC),
+    "AVIF": _Requirement(
+        lambda: bool(features.check("avif")), "this Pillow cannot write AVIF; upgrade it with: pip install -U pillow"
+    ),
+}
+"""Of the formats that not every Pillow writes."""
+
+
+def _is_clear(picture: Image.Image) -> bool:
+    """Whether something of it is transparent."""
+    return picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _fitting_mode(picture: Image.Image, form: Format) -> str:

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_a_format_for_all_results(draw: Draw, tmp_path: Path) -> None:
     assert jpegs == [Job(photo, tmp_path / "a.jpeg")]
     with pytest.raises(CommandError, match=r"a\.png: is no jpg file, which --format asks for; leave one of them out"):
         plan_jobs([photo], str(tmp_path / "a.png"), scale=4, suffix=".jpg")
+
+
+def test_what_cannot_be_written_here_becomes_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.heic").touch()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (job,) = plan_jobs([tmp_path / "photos"], str(tmp_path / "out"), scale=4)
+    assert job.target == tmp_path / "out" / "a.png"
 
 
 @pytest.mark.parametrize(("form", "suffix"), [(None, None), ("png", ".png"), ("JPG", ".jpg"), (".tif", ".tif")])

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import runtime
-from runtime.decoding import register_heic
+from runtime.decoding import teach_heic
 
 from .mutations import mutated, mutated_manifest
 from .samples import TARGETS, copy_bundle, manifest_of
@@ -38,7 +38,7 @@ class Cases:
     """All cases of a seed; each is drawn from the seed and its own number alone."""
 
     def __init__(self, samples: Path, seed: int) -> None:
-        register_heic(samples)
+        teach_heic()
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # twice as many are an error
         warnings.simplefilter("ignore")
         self._seed = seed

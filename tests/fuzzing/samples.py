@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from runtime.decoding import register_heic
+from runtime.decoding import teach_heic
 from runtime.metadata import Metadata
 from runtime.saving import save_levels
 from tests.conftest import write_toy_bundle
@@ -24,7 +24,7 @@ TARGETS = (".png", ".jpg", ".webp", ".tif", ".gif", ".bmp", ".avif")
 def write_samples(folder: Path) -> None:
     """Write each sample as FORMAT-NAME.SUFFIX, and the bundles as bundle-folder.tadsr and bundle-zip.tadsr."""
     folder.mkdir(parents=True)
-    for form, name, suffix, frames, options in _pictures(folder):
+    for form, name, suffix, frames, options in _pictures():
         more = {"save_all": True, "append_images": [frame.copy() for frame in frames[1:]]} if len(frames) > 1 else {}
         frames[0].copy().save(folder / f"{form.lower()}-{name}{suffix}", form, **more, **options)
     for form, suffix in (("png", ".png"), ("tiff", ".tif")):
@@ -47,9 +47,9 @@ def _exif() -> bytes:
     return exif.tobytes()
 
 
-def _pictures(folder: Path) -> Iterator[tuple[str, str, str, list[Image.Image], dict[str, Any]]]:
+def _pictures() -> Iterator[tuple[str, str, str, list[Image.Image], dict[str, Any]]]:
     """Format, name, suffix, frames and options of Pillow's `save`."""
-    register_heic(folder)
+    teach_heic()
     random = np.random.default_rng(0)
     rgb = [Image.fromarray(random.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)) for _ in range(3)]
     rgba = [frame.copy() for frame in rgb]
