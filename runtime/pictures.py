@@ -17,7 +17,7 @@ The network knows RGB in [0, 1] only. What else a picture has is treated so (doc
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,18 @@ from .decoding import decode_file, decode_image, within_unit
 from .errors import PictureError, PictureWarning
 from .metadata import Metadata
 
-__all__ = ["Array", "Floats", "ImageLike", "Picture", "PictureLike", "as_image", "open_picture", "quantise", "to_8_bit"]
+__all__ = [
+    "Array",
+    "Floats",
+    "ImageLike",
+    "Picture",
+    "PictureLike",
+    "as_image",
+    "open_picture",
+    "open_rows",
+    "quantise",
+    "to_8_bit",
+]
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -148,6 +159,20 @@ def open_picture(source: PictureLike) -> Picture:
         kind = type(source).__name__
         raise PictureError(f"cannot use a {kind} as a picture; give a path, a PIL.Image or a numpy array")
     return _picture(levels, None, metadata)
+
+
+def open_rows(levels: Array) -> Picture:
+    """Some rows [h, W, 1 to 4] of a larger picture, as `open_picture` has an array of them.
+
+    But an alpha channel is always a layer, though it be the same in these rows: it may vary in others.
+
+    >>> len(open_rows(np.zeros((2, 3, 4), np.uint8)).layers)
+    2
+    """
+    picture = open_picture(levels)
+    if picture.alpha is None:
+        return picture
+    return replace(picture, alpha=np.broadcast_to(np.float32(picture.alpha), levels.shape[:2]))
 
 
 def _from_array(array: Array) -> Picture:

@@ -13,7 +13,7 @@ import runtime
 from runtime import decoding, depth, saving
 from runtime.errors import PictureError, PictureWarning
 from runtime.metadata import Metadata
-from runtime.pictures import Picture, open_picture, quantise
+from runtime.pictures import Picture, open_picture, open_rows, quantise
 from runtime.saving import save_levels
 
 RNG = np.random.default_rng(0)
@@ -273,6 +273,18 @@ def test_any_rectangle_can_be_composed(rows: tuple[int, int], columns: tuple[int
     part = slice(rows[0], sum(rows)), slice(columns[0], sum(columns))
     whole = picture.compose(picture.layers)
     np.testing.assert_array_equal(picture.compose([layer[part] for layer in picture.layers]), whole[part])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_rows_are_parts_of_the_whole(channels: int) -> None:
+    """Also rows that are opaque in a picture that is not."""
+    levels = noise(8, 6, channels)
+    levels[:4, :, -1] = 255
+    whole, rows = open_picture(levels), open_rows(levels[:4])
+    assert len(rows.layers) == len(whole.layers)
+    for part, layer in zip(rows.layers, whole.layers, strict=True):
+        np.testing.assert_array_equal(part, layer[:4])
+    np.testing.assert_array_equal(rows.compose(rows.layers), whole.compose(whole.layers)[:4])
 
 
 def test_16_bit_colour_without_pyvips_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
