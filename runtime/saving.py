@@ -1,5 +1,6 @@
 """Pictures out: the format by suffix, complete or not at all."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ class Format:
     metadata: tuple[str, ...] = ("icc_profile", "exif", "xmp")
     longest: int = 2**31 - 1
     """The longest side in pixels."""
+    most: int = 2**62
+    """The most pixels."""
     longest_segment: int = 2**31 - 1
     """The most bytes that EXIF or XMP may have."""
     quality: int | None = None
@@ -69,7 +72,10 @@ FORMATS: Mapping[str, Format] = {
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".webp": Format("WEBP", ("RGB", "RGBA"), longest=16383, quality=95, frames=True),
-    ".avif": Format("AVIF", ("RGB", "RGBA"), longest=65535, quality=90, options={"subsampling": "4:4:4"}, frames=True),
+    # libavif writes larger ones, and refuses to read them.
+    ".avif": Format(
+        "AVIF", ("RGB", "RGBA"), longest=32768, most=16384**2, quality=90, options={"subsampling": "4:4:4"}, frames=True
+    ),
     ".heic": _HEIC,
     ".heif": _HEIC,
     ".tif": _TIFF,
@@ -173,6 +179,8 @@ def check_size(size: tuple[int, ...], form: Format, path: Path) -> None:
     """Raise `PictureError` where a picture of width and height `size` is too large for the format."""
     if max(size) > form.longest:
         raise PictureError(f"{path}: {form.name} holds at most {form.longest} pixels a side; save as .png")
+    if math.prod(size) > form.most:
+        raise PictureError(f"{path}: {form.name} holds at most {form.most // 10**6} megapixels; save as .png")
 
 
 def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:

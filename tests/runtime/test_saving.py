@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms, features
 from runtime import atomic
 from runtime.errors import PictureError, PictureWarning, SettingError
 from runtime.metadata import Metadata
-from runtime.saving import FORMATS, check_output, is_installed, save_levels, save_picture
+from runtime.saving import FORMATS, check_output, check_size, is_installed, save_levels, save_picture
 from tests.runtime.profiles import grey_profile, rgb_profile
 
 SUFFIXES = [
@@ -179,6 +179,15 @@ def test_outputs_that_cannot_be(tmp_path: Path) -> None:
                 attempt(tmp_path / name)
     with pytest.raises(PictureError, match="at most 16383 pixels"):
         save_picture(Image.new("L", (16384, 1)), tmp_path / "a.webp")
+    for size, message in (((32769, 1), "at most 32768 pixels a side"), ((32768, 8193), "at most 268 megapixels")):
+        with pytest.raises(PictureError, match=message):
+            check_size(size, FORMATS[".avif"], tmp_path / "a.avif")
+
+
+def test_the_largest_avif_can_be_read(tmp_path: Path) -> None:
+    save_picture(Image.new("RGB", (32768, 8)), tmp_path / "a.avif")
+    with Image.open(tmp_path / "a.avif") as saved:
+        assert saved.size == (32768, 8)
 
 
 def test_unwritable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
