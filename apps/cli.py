@@ -98,11 +98,26 @@ def upscale(
     seam: Annotated[
         Seam, typer.Option(help="exact: tiles equal the whole picture; fast: as far as the eye can tell.")
     ] = Seam.FAST,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Of the results: png, jpg, webp, avif, heic, tif, gif or bmp.",
+            show_default="by the suffix of -o; in a folder each picture's own",
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and HEIC.", show_default="95, for AVIF and HEIC 90"),
+    ] = None,
+    strip_metadata: Annotated[
+        bool, typer.Option("--strip-metadata", help="Leave out EXIF and XMP: camera, place, time, names.")
+    ] = False,
 ) -> None:
     """Enlarge pictures.
 
     Folders are searched through, and their subfolders kept. In an output folder pictures keep their names; formats that
-    cannot be written become .png. Nothing that exists is replaced without --overwrite.
+    cannot be written, or hold too few colours (GIF), become .png. Nothing that exists is replaced without --overwrite.
 
     \b
     Examples:
@@ -114,15 +129,25 @@ def upscale(
     from runtime.commands import say
 
     from .errors import CommandError
-    from .jobs import check_jobs, make_folders, plan_jobs
+    from .jobs import check_jobs, make_folders, plan_jobs, suffix_of
     from .upscaling import run_jobs
 
     warnings.filterwarnings("ignore", module="PIL")  # it warns of what is odd in a file that it reads all the same
+    suffix = suffix_of(form)
     with runtime.load(bundle, backend=backend, precision=precision) as upscaler:
-        jobs = plan_jobs(inputs, output, scale=upscaler.manifest.scale)
+        jobs = plan_jobs(inputs, output, scale=upscaler.manifest.scale, suffix=suffix)
         check_jobs(jobs, overwrite=overwrite)
         make_folders(jobs)
-        failures = run_jobs(upscaler, jobs, tile=tile, seam=seam, done=say)
+        failures = run_jobs(
+            upscaler,
+            jobs,
+            tile=tile,
+            seam=seam,
+            strip_metadata=strip_metadata,
+            quality=quality,
+            done=say,
+            warned=lambda text: typer.echo(f"warning: {text}", err=True),
+        )
     if failures and len(jobs) == 1:
         raise CommandError(failures[0])
     for failure in failures:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import PictureError
-from runtime.saving import FORMATS, check_output
+from runtime.saving import FORMATS, check_output, is_installed
 
 from .errors import CommandError
 
 # What is picked from a folder; a file that is named itself may have any suffix.
-READABLE = (*FORMATS, ".gif", ".jfif", ".avif", ".jp2", ".tga", ".ppm", ".pgm")
+READABLE = (*FORMATS, ".apng", ".jfif", ".jp2", ".tga", ".ppm", ".pgm")
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,13 @@ class Job:
     target: Path
 
 
-def plan_jobs(inputs: Sequence[Path], output: str | None, *, scale: int) -> list[Job]:
+def plan_jobs(inputs: Sequence[Path], output: str | None, *, scale: int, suffix: str | None = None) -> list[Job]:
     """Pair every picture of `inputs` (files and folders) with its target; nothing is written.
 
     `output` is a folder where there are several inputs, where the input is a folder, where it ends in a separator or is
     a folder already; pictures keep their names there, and those of a folder their subfolders. Otherwise it is a file.
-    None puts `NAME_x{scale}.png` beside the input. Raises `CommandError` or `PictureError`.
+    None puts `NAME_x{scale}.png` beside the input. `suffix` names the format of all results; where it is None, those in
+    a folder keep that of their picture if it holds its colours. Raises `CommandError` or `PictureError`.
 
     >>> plan_jobs([Path("photo.jpg")], "big/", scale=4)  # doctest: +SKIP
     [Job(source=Path("photo.jpg"), target=Path("big/photo.jpg"))]
@@ -42,15 +43,32 @@ def plan_jobs(inputs: Sequence[Path], output: str | None, *, scale: int) -> list
         if folder is not None:
             pictures = find_pictures(path, folder) if path.is_dir() else [path]
             root = path if path.is_dir() else path.parent
-            jobs += [Job(picture, folder / _writable(picture.relative_to(root))) for picture in pictures]
+            jobs += [Job(picture, folder / _named(picture.relative_to(root), suffix)) for picture in pictures]
         elif path.is_dir():
             raise CommandError(f"{path}: is a folder; name a folder for the results with -o")
         elif output is None:
-            jobs.append(Job(path, path.with_name(f"{path.stem}_x{scale}.png")))
+            jobs.append(Job(path, path.with_name(f"{path.stem}_x{scale}{suffix or '.png'}")))
         else:
-            check_output(output)
+            form = check_output(output)
+            if suffix is not None and FORMATS[suffix] is not form:
+                raise CommandError(f"{output}: is no {suffix[1:]} file, which --format asks for; leave one of them out")
             jobs.append(Job(path, Path(output)))
     return list(dict.fromkeys(jobs))
+
+
+def suffix_of(form: str | None) -> str | None:
+    """The suffix for `--format`, None for None. Raises `CommandError` for a format that cannot be written.
+
+    >>> suffix_of("JPG")
+    '.jpg'
+    """
+    if form is None:
+        return None
+    suffix = f".{form.lower().removeprefix('.')}"
+    if suffix not in FORMATS:
+        names = ", ".join(known[1:] for known in FORMATS)
+        raise CommandError(f"--format {form}: is not a format that can be written; use one of {names}")
+    return suffix
 
 
 def find_pictures(folder: Path, results: Path) -> list[Path]:
@@ -118,5 +136,8 @@ def _output_folder(inputs: Sequence[Path], output: str | None) -> Path | None:
     return Path(output) if several or output.endswith(separators) or Path(output).is_dir() else None
 
 
-def _writable(name: Path) -> Path:
-    return name if name.suffix.lower() in FORMATS else name.with_suffix(".png")
+def _named(name: Path, suffix: str | None) -> Path:
+    if suffix is not None:
+        return name.with_suffix(suffix)
+    form = FORMATS.get(name.suffix.lower())
+    return name if form is not None and not form.palette and is_installed(form) else name.with_suffix(".png")

@@ -1,23 +1,34 @@
 """Do the jobs one after the other, with bars on a terminal."""
 
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from runtime import SettingError, TadsrError, Upscaler, save_picture
+from runtime import PictureWarning, SettingError, TadsrError, Upscaler, upscale_file
 
 from .jobs import Job
 
 
 def run_jobs(
-    upscaler: Upscaler, jobs: Sequence[Job], *, tile: int | None, seam: str, done: Callable[[str], None]
+    upscaler: Upscaler,
+    jobs: Sequence[Job],
+    *,
+    tile: int | None,
+    seam: str,
+    strip_metadata: bool,
+    quality: int | None,
+    done: Callable[[str], None],
+    warned: Callable[[str], None],
 ) -> list[str]:
     """Upscale and save every picture; one that fails does not stop the others. Returns what went wrong, one line each.
 
-    `done` is given a line for each saved picture. Raises `SettingError` for an option that suits no picture.
+    `done` is given a line for each saved picture, `warned` one for each thing that could not be kept. Raises
+    `SettingError` for an option that suits no picture.
     """
     failures = []
     console = Console(stderr=True)
@@ -45,9 +56,18 @@ def run_jobs(
                 bars.update(task, completed=finished, total=total)
 
             try:
-                picture = upscaler(job.source, tile=tile, seam=seam, progress=progress)
-                save_picture(picture, job.target)
-                done(f"{job.target} ({picture.width}x{picture.height})")
+                with _told(warned):
+                    width, height = upscale_file(
+                        upscaler,
+                        job.source,
+                        job.target,
+                        strip_metadata=strip_metadata,
+                        quality=quality,
+                        progress=progress,
+                        tile=tile,
+                        seam=seam,
+                    )
+                done(f"{job.target} ({width}x{height})")
             except SettingError:
                 raise
             except TadsrError as error:
@@ -55,6 +75,16 @@ def run_jobs(
             bars.remove_task(current)
             bars.advance(whole)
     return failures
+
+
+@contextmanager
+def _told(warned: Callable[[str], None]) -> Iterator[None]:
+    """Hand each `PictureWarning` of the block to `warned`, once; other warnings concern no user."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PictureWarning)
+        yield
+    for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, PictureWarning)):
+        warned(message)
 
 
 def _about(job: Job, message: str) -> str:

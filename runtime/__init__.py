@@ -21,10 +21,12 @@ from .errors import (
     BundleError,
     OutOfMemoryError,
     PictureError,
+    PictureWarning,
     SettingError,
     TadsrError,
     TileError,
 )
+from .files import upscale_file
 from .pictures import Array, ImageLike, PictureLike
 from .saving import save_picture
 from .upscaler import Progress, Upscaler
@@ -37,6 +39,7 @@ __all__ = [
     "BundleError",
     "OutOfMemoryError",
     "PictureError",
+    "PictureWarning",
     "SettingError",
     "Status",
     "TadsrError",
@@ -47,6 +50,7 @@ __all__ = [
     "read_bundle",
     "save_picture",
     "upscale",
+    "upscale_file",
 ]
 
 DEFAULT_BUNDLE = Path(__file__).parent / "models" / "mobile.tadsr"

@@ -2,6 +2,7 @@
 
 import io
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,8 +13,9 @@ from .errors import BundleError
 MAX_ENTRIES = 2000
 MAX_UNPACKED_BYTES = 2**30
 
-BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
-"""What `zipfile` raises for archives that are damaged, encrypted, or packed in ways that it does not know."""
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, OverflowError)
+"""What `zipfile` raises for archives that are damaged, encrypted, or packed in ways that it does not know; beside its
+own, what it does not catch of decoding names and numbers."""
 
 
 def safe_entries(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:

@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> with replacing(Path("report.json")) as draft:  # doctest: +SKIP
     ...     draft.write_text("{}")
     """
-    draft = path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
+    draft = draft_path(path)
     try:
         yield draft
         for part in (draft, *draft.rglob("*")):
@@ -32,6 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
         take_place(draft, path)
     finally:
         _remove(draft)
+
+
+def draft_path(path: Path) -> Path:
+    """A name that nobody else has, hidden in the same folder and with the same suffix."""
+    return path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
 
 
 def take_place(new: Path, path: Path) -> None:

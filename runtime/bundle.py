@@ -6,6 +6,7 @@ Nothing is ever unpickled, extracted or executed from it; a file reaches an engi
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from .archives import BROKEN, safe_entries
 from .atomic import take_place
 from .errors import BundleError
 from .manifest import FORMAT_VERSION, MANIFEST_FILE, Artifact, Manifest
+from .native import native_content
 
 __all__ = ["FORMAT_VERSION", "MANIFEST_FILE", "Artifact", "Bundle", "Manifest", "read_bundle", "write_bundle"]
 
@@ -33,7 +35,8 @@ class Bundle:
     def open(self, artifact: Artifact) -> bytes:
         """The bytes of one artifact, checked against the manifest's size and SHA-256.
 
-        Raises `BundleError` where the file is missing, cannot be read, or is not the one the manifest describes.
+        Raises `BundleError` where the file is missing, cannot be read, is not the one the manifest describes, or holds
+        native code.
         """
         data = _read(self.path, artifact.file, artifact.size)
         if len(data) != artifact.size or hashlib.sha256(data).hexdigest() != artifact.sha256:
@@ -41,6 +44,8 @@ class Bundle:
                 f"{self.path}: {artifact.file} is damaged or was changed (its size or SHA-256 is not the manifest's); "
                 "get the bundle again"
             )
+        if kind := native_content(data):
+            raise BundleError(f"{self.path}: {artifact.file} is {kind}, which a bundle may not hold; do not use it")
         return data
 
 
@@ -112,6 +117,8 @@ def _read(path: Path, name: str, limit: int) -> bytes:
     """At most `limit` + 1 bytes of the file `name`, a plain name, of the bundle at `path`."""
     try:
         if path.is_dir():
+            if not stat.S_ISREG((path / name).stat().st_mode):  # a pipe would be waited for without end
+                raise BundleError(f"{path}: {name} is no plain file; do not use this bundle")
             with (path / name).open("rb") as file:
                 return file.read(limit + 1)
         with zipfile.ZipFile(path) as archive, archive.open(_zip_entry(archive, name, path)) as entry:
@@ -120,6 +127,8 @@ def _read(path: Path, name: str, limit: int) -> bytes:
         raise BundleError(f"{path}: lacks {name}, so it is not a whole bundle; get the bundle again") from error
     except BROKEN as error:
         raise BundleError(f"{path}: neither a bundle folder nor an intact zip of one; get the bundle again") from error
+    except MemoryError as error:
+        raise BundleError(f"{path}: {name} is larger than the memory there is; use a smaller model") from error
     except OSError as error:
         raise BundleError(f"{path}: {name} cannot be read ({error.strerror or error})") from error
 

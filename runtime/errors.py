@@ -31,3 +31,17 @@ class OutOfMemoryError(BackendError):
 
 class BackendWarning(UserWarning):
     """The engine that `backend="auto"` chose cannot be used: one line that says why, and which one takes its place."""
+
+
+class PictureWarning(UserWarning):
+    """Something of a picture could not be kept: one line that says what, of which file, and what would keep it."""
+
+
+def one_line(error: Exception) -> str:
+    """What an error of a library says, as part of one line of ours.
+
+    >>> one_line(ValueError("unable to read\\n  end of file\\n"))
+    'unable to read; end of file'
+    """
+    lines = [line.strip() for line in (getattr(error, "strerror", None) or str(error)).splitlines()]
+    return "; ".join(filter(None, lines))[:300] or type(error).__name__

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .errors import BundleError
+from .native import is_native_name
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
+DEEPEST = 16
+"""Of lists and objects within each other in a manifest."""
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 
 
@@ -74,6 +77,8 @@ class Manifest:
             )
         if isinstance(data, dict):
             data.setdefault("advice", [])
+        if _is_deeper(data, DEEPEST):
+            raise BundleError(f"{source}: its {MANIFEST_FILE} is nested too deeply to be one; do not use this bundle")
         _check(data, _MANIFEST_FIELDS, {each.name for each in fields(cls)}, source, "manifest")
         for entry in data["artifacts"]:
             _check(entry, _ARTIFACT_FIELDS, {each.name for each in fields(Artifact)}, source, "artifact")
@@ -86,6 +91,11 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _is_deeper(data: Any, levels: int) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return levels == 0 or any(_is_deeper(value, levels - 1) for value in inner)
+
+
 def _whole(low: int, high: int | None = None) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and value >= low and (high is None or value <= high)
 
@@ -94,8 +104,8 @@ def _text(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
-_SIDE = _whole(1, 16384)
-_RADIUS = _whole(0, 4096)
+_SIDE = _whole(1, 2048)  # at scale 4 the result of such a tile takes 800 MB already
+_RADIUS = _whole(0, 1024)
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 _MANIFEST_FIELDS: Mapping[str, Callable[[Any], bool]] = {
@@ -114,7 +124,7 @@ _MANIFEST_FIELDS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 _ARTIFACT_FIELDS: Mapping[str, Callable[[Any], bool]] = {
-    "file": lambda value: _text(_NAME)(value) and value != MANIFEST_FILE,
+    "file": lambda value: _text(_NAME)(value) and value != MANIFEST_FILE and not is_native_name(value),
     "backend": _text(r"[a-z0-9][a-z0-9_-]{0,31}"),
     "precision": lambda value: value in PRECISIONS,
     "tile": lambda value: value is None or _SIDE(value),

@@ -1,44 +1,90 @@
 """Pictures out: the format by suffix, complete or not at all."""
 
+import math
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
+from PIL import ExifTags, Image, features
+from PIL.PngImagePlugin import PngInfo
 
 from .atomic import replacing
-from .errors import PictureError
+from .colour import to_srgb
+from .decoding import NEEDS_HEIC, teach_heic
+from .depth import INSTALL, has_pyvips, write_deep
+from .errors import PictureError, PictureWarning, SettingError, one_line
+from .metadata import Metadata, metadata_of_result
+from .pictures import as_image, to_8_bit
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: Pillow's name, the modes it can hold, the longest side in pixels, and how to write it."""
+    """A file format and what it can hold."""
 
     name: str
+    """Pillow's."""
     modes: tuple[str, ...]
+    """Pillow's, of pictures that are written as they are; others become 8-bit grey or RGB(A)."""
+    metadata: tuple[str, ...] = ("icc_profile", "exif", "xmp")
     longest: int = 2**31 - 1
+    """The longest side in pixels."""
+    most: int = 2**62
+    """The most pixels."""
+    longest_segment: int = 2**31 - 1
+    """The most bytes that EXIF or XMP may have."""
+    quality: int | None = None
+    """Of 1 to 100, unless the user says otherwise; None for formats that lose nothing."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    deep: bool = False
+    """Whether it holds 16-bit colour."""
+    frames: bool = False
+    """Whether it holds more than one picture."""
+    palette: bool = False
+    """Whether it has 256 colours, each wholly opaque or clear: such a format is chosen only by name."""
 
 
-# 4:4:4 keeps the colour edges that the network has just sharpened.
-_JPEG = Format("JPEG", ("L", "RGB"), 65500, {"quality": 95, "subsampling": 0})
-# Uncompressed: Pillow cannot write EXIF together with libtiff's compressions.
-_TIFF = Format("TIFF", ("L", "LA", "RGB", "RGBA", "I;16", "F"))
+_JPEG = Format(
+    "JPEG",
+    ("L", "RGB"),
+    longest=65500,
+    longest_segment=65500,
+    quality=95,
+    options={"subsampling": 0},  # 4:4:4 keeps the colour edges that the network has just sharpened
+)
+_TIFF = Format(
+    "TIFF",
+    ("L", "LA", "RGB", "RGBA", "I;16", "F"),
+    deep=True,
+    frames=True,  # uncompressed: Pillow cannot write EXIF together with libtiff's compressions
+)
+_HEIC = Format("HEIF", ("L", "RGB", "RGBA"), longest=16384, quality=90, frames=True)
 
 FORMATS: Mapping[str, Format] = {
-    ".png": Format("PNG", ("L", "LA", "RGB", "RGBA", "I;16")),
+    ".png": Format("PNG", ("L", "LA", "RGB", "RGBA", "I;16"), deep=True, frames=True),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": Format("WEBP", ("RGB", "RGBA"), 16383, {"quality": 95}),
+    ".webp": Format("WEBP", ("RGB", "RGBA"), longest=16383, quality=95, frames=True),
+    # libavif writes larger ones, and refuses to read them.
+    ".avif": Format(
+        "AVIF", ("RGB", "RGBA"), longest=32768, most=16384**2, quality=90, options={"subsampling": "4:4:4"}, frames=True
+    ),
+    ".heic": _HEIC,
+    ".heif": _HEIC,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".bmp": Format("BMP", ("L", "RGB")),
+    ".bmp": Format("BMP", ("L", "RGB"), metadata=()),
+    ".gif": Format("GIF", ("L", "RGB", "RGBA"), metadata=(), longest=65535, frames=True, palette=True),
 }
 
-_COLOUR = {"L": "grey", "LA": "grey", "I;16": "grey", "F": "grey", "RGB": "rgb", "RGBA": "rgb"}
+_GREY = ("1", "L", "LA", "La", "I;16", "F")
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:
@@ -56,47 +102,173 @@ def check_output(path: str | os.PathLike[str]) -> Format:
         raise PictureError(f"{path}: its folder does not exist; make it first")
     if not os.access(path.parent, os.W_OK):
         raise PictureError(f"{path}: its folder is not writable; choose another")
-    return FORMATS[path.suffix.lower()]
+    form = FORMATS[path.suffix.lower()]
+    if not is_installed(form):
+        raise PictureError(f"{path}: {_REQUIREMENTS[form.name].remedy}")
+    return form
 
 
-def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Save a picture in the format its suffix names, with the EXIF and ICC profile it carries, replacing `path`.
+def is_installed(form: Format) -> bool:
+    """Whether what writes this format is here; Pillow alone does not write all."""
+    return form.name not in _REQUIREMENTS or _REQUIREMENTS[form.name].is_met()
 
-    JPEG is written at quality 95, 4:4:4. A mode that the format cannot hold is brought to 8 bits; an alpha channel is
-    dropped only if it is opaque. The file appears complete or not at all. Raises `PictureError`.
+
+def check_quality(quality: int | None) -> None:
+    """Raise `SettingError` unless `quality` is None or 1 to 100."""
+    if quality is not None and quality not in range(1, 101):
+        raise SettingError(f"quality={quality}: is not in 1..100; leave it out for the format's own")
+
+
+def save_picture(picture: Image.Image, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+    """Save a picture in the format its suffix names, with the EXIF, XMP and ICC profile it carries, replacing `path`.
+
+    `quality`, 1 to 100, is that of JPEG, WebP, AVIF and HEIC; None takes 95 for the first two and 90 for the others.
+    A mode that the format cannot hold is brought to 8 bits; colours in a profile that it cannot hold are brought to
+    sRGB; an alpha channel is dropped only if it is opaque. The file appears complete or not at all. Raises
+    `PictureError` or `SettingError`.
 
     >>> save_picture(upscale("photo.jpg"), "photo_x4.png")  # doctest: +SKIP
     """
     path = Path(path)
     form = check_output(path)
-    if max(picture.size) > form.longest:
-        raise PictureError(f"{path}: {form.name} holds at most {form.longest} pixels a side; save as .png")
-    fitted = _fit(picture, form, path)
-    options = dict(form.options)
-    if picture.info.get("exif"):
-        options["exif"] = picture.info["exif"]
-    same_colours = fitted is picture or _COLOUR.get(fitted.mode) == _COLOUR.get(picture.mode)
-    options["icc_profile"] = picture.info.get("icc_profile") if same_colours else None
+    check_quality(quality)
+    check_size(picture.size, form, path)
+    fitted = fit(picture, form, path)
+    with written(path) as draft:
+        fitted.save(draft, form.name, **save_options(form, fitted, metadata_of_result(picture), quality, path))
+
+
+def save_levels(levels: Array, metadata: Metadata, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+    """Save pixels [H, W, 1 to 4] (grey, grey and alpha, RGB, RGBA) of uint8, uint16 or float32 in [0, 1].
+
+    As `save_picture`, but 16-bit colour stays so in PNG and TIFF; without pyvips it is reduced, with a
+    `PictureWarning`. Raises `PictureError` or `SettingError`.
+
+    >>> save_levels(np.zeros((3, 4, 3), np.uint16), Metadata(), "deep.png")  # doctest: +SKIP
+    """
+    path = Path(path)
+    form = check_output(path)
+    if levels.dtype == np.uint16 and levels.shape[2] > 1:
+        if form.deep and has_pyvips():
+            check_size(levels.shape[1::-1], form, path)
+            with written(path) as draft:
+                write_deep(levels, draft, form.name, metadata)
+            return
+        if form.deep:
+            message = (
+                f"{path}: saved with 8 bits a channel instead of 16; get pyvips, which keeps them, with: {INSTALL}"
+            )
+            warnings.warn(message, PictureWarning, stacklevel=2)
+        levels = to_8_bit(levels)
+    save_picture(as_image(levels, metadata), path, quality=quality)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A draft that takes the place of `path`; what goes wrong in writing it is a `PictureError`."""
     try:
         with replacing(path) as draft:
-            fitted.save(draft, form.name, **options)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{path}: cannot be written ({reason}); nothing was saved") from error
+            yield draft
+    except MemoryError as error:
+        raise PictureError(f"{path}: there is too little memory to write it; nothing was saved") from error
+    except Exception as error:  # encoders raise almost anything over metadata that they do not like
+        raise PictureError(f"{path}: cannot be written ({one_line(error)}); nothing was saved") from error
 
 
-def _fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
-    if picture.mode in form.modes:
-        return picture
-    if picture.mode in ("I;16", "F"):
-        peak = 65535.0 if picture.mode == "I;16" else 1.0
-        levels = np.clip(np.asarray(picture, np.float32) / peak, 0, 1) * 255
-        picture = Image.fromarray(np.rint(levels).astype(np.uint8))
-    elif picture.has_transparency_data:
-        alpha = picture.convert("RGBA")
-        if "RGBA" in form.modes:
-            return alpha
-        if alpha.getchannel("A").getextrema() != (255, 255):
-            raise PictureError(f"{path}: {form.name} cannot hold transparency; save as .png")
-    grey = picture.mode in ("1", "L", "LA") and "L" in form.modes
-    return picture.convert("L" if grey else "RGB")
+def check_size(size: tuple[int, ...], form: Format, path: Path) -> None:
+    """Raise `PictureError` where a picture of width and height `size` is too large for the format."""
+    if max(size) > form.longest:
+        raise PictureError(f"{path}: {form.name} holds at most {form.longest} pixels a side; save as .png")
+    if math.prod(size) > form.most:
+        raise PictureError(f"{path}: {form.name} holds at most {form.most // 10**6} megapixels; save as .png")
+
+
+def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
+    """`picture` in a mode that the format holds, and in sRGB, without its profile, where that cannot be kept.
+
+    Raises `PictureError` where transparency would be lost.
+    """
+    if picture.mode in ("I;16", "F") and picture.mode not in form.modes:
+        picture = as_image(to_8_bit(np.asarray(picture)[..., None]), metadata_of_result(picture))
+    if "RGBA" not in form.modes and _is_clear(picture):
+        raise PictureError(f"{path}: {form.name} cannot hold transparency; save as .png")
+    mode = picture.mode if picture.mode in form.modes else _fitting_mode(picture, form)
+    same_colours = (mode in _GREY) == (picture.mode in _GREY) and "icc_profile" in form.metadata
+    profile = picture.info.get("icc_profile")
+    if profile and not same_colours:
+        picture = to_srgb(picture, profile)
+    fitted = picture if picture.mode == mode else picture.convert(mode)
+    return _hard_edged(fitted) if form.palette and mode == "RGBA" else fitted
+
+
+def save_options(
+    form: Format, fitted: Image.Image, metadata: Metadata, quality: int | None, path: Path
+) -> dict[str, Any]:
+    """What Pillow's `save` is to be given for a picture that `fit` has fitted."""
+    kept = {name: value for name, value in metadata.info().items() if name in form.metadata}
+    for name in ("exif", "xmp"):
+        if len(kept.get(name, b"")) > form.longest_segment:
+            message = f"{path}: its {name.upper()} is longer than {form.name} can hold and was left out; save as .png"
+            warnings.warn(message, PictureWarning, stacklevel=3)
+            del kept[name]
+    options = dict(form.options) | {"icc_profile": fitted.info.get("icc_profile")}
+    if form.quality is not None:
+        options["quality"] = form.quality if quality is None else quality
+    return options | _METADATA_OPTIONS.get(form.name, _by_name)(kept.get("exif"), kept.get("xmp"))
+
+
+@dataclass(frozen=True)
+class _Requirement:
+    is_met: Callable[[], bool]
+    remedy: str
+
+
+_REQUIREMENTS: Mapping[str, _Requirement] = {
+    "HEIF": _Requirement(teach_heic, NEEDS_HEIC),
+    "AVIF": _Requirement(
+        lambda: bool(features.check("avif")), "this Pillow cannot write AVIF; upgrade it with: pip install -U pillow"
+    ),
+}
+"""Of the formats that not every Pillow writes."""
+
+
+def _is_clear(picture: Image.Image) -> bool:
+    """Whether something of it is transparent."""
+    return picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+
+
+def _fitting_mode(picture: Image.Image, form: Format) -> str:
+    if picture.has_transparency_data and "RGBA" in form.modes:
+        return "RGBA"
+    return "L" if picture.mode in _GREY and "L" in form.modes else "RGB"
+
+
+def _hard_edged(picture: Image.Image) -> Image.Image:
+    """Each pixel opaque or clear: a GIF knows no other transparency."""
+    picture = picture.copy()
+    picture.putalpha(picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127)))
+    return picture
+
+
+def _by_name(exif: bytes | None, xmp: bytes | None) -> dict[str, Any]:
+    return {name: value for name, value in (("exif", exif), ("xmp", xmp)) if value}
+
+
+def _in_png(exif: bytes | None, xmp: bytes | None) -> dict[str, Any]:
+    chunks = PngInfo()
+    if xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    return {"pnginfo": chunks} | _by_name(exif, None)
+
+
+def _in_tiff(exif: bytes | None, xmp: bytes | None) -> dict[str, Any]:
+    directory = Image.Exif()
+    if exif:
+        directory.load(exif)
+    if xmp:
+        directory[ExifTags.Base.XMLPacket] = xmp
+    return {"exif": directory.tobytes()} if len(directory) else {}
+
+
+_METADATA_OPTIONS = {"PNG": _in_png, "TIFF": _in_tiff}
+"""How Pillow is given EXIF and XMP, where not as options of these names."""

@@ -35,6 +35,8 @@ LATER = {
     "runtime/backends/onnx.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
     "runtime/backends/tensorrt.py": {"tensorrt", "torch"},
+    "runtime/decoding.py": {"pillow_heif"},
+    "runtime/depth.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

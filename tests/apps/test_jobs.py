@@ -1,10 +1,11 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from apps.errors import CommandError
-from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs
+from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs, suffix_of
 from runtime.errors import PictureError
 
 Draw = Callable[..., Path]
@@ -40,6 +41,36 @@ def test_files_and_folders_are_mirrored_and_only_writable_suffixes_kept(draw: Dr
         Job(c, out / "trip/day.1/c.png"),
     ]
     assert plan_jobs([tmp_path / "photos", a], str(out), scale=4) == jobs[1:]  # the same picture twice is one job
+
+
+def test_a_format_for_all_results(draw: Draw, tmp_path: Path) -> None:
+    photo, gif = draw("photos/a.jpg"), draw("photos/b.gif")
+    out = tmp_path / "out"
+    assert plan_jobs([photo], None, scale=4, suffix=".webp") == [Job(photo, photo.with_name("a_x4.webp"))]
+    jobs = plan_jobs([tmp_path / "photos"], str(out), scale=4, suffix=".gif")
+    assert jobs == [Job(photo, out / "a.gif"), Job(gif, out / "b.gif")]
+    jpegs = plan_jobs([photo], str(tmp_path / "a.jpeg"), scale=4, suffix=".jpg")  # the same by another name
+    assert jpegs == [Job(photo, tmp_path / "a.jpeg")]
+    with pytest.raises(CommandError, match=r"a\.png: is no jpg file, which --format asks for; leave one of them out"):
+        plan_jobs([photo], str(tmp_path / "a.png"), scale=4, suffix=".jpg")
+
+
+def test_what_cannot_be_written_here_becomes_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.heic").touch()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (job,) = plan_jobs([tmp_path / "photos"], str(tmp_path / "out"), scale=4)
+    assert job.target == tmp_path / "out" / "a.png"
+
+
+@pytest.mark.parametrize(("form", "suffix"), [(None, None), ("png", ".png"), ("JPG", ".jpg"), (".tif", ".tif")])
+def test_names_of_formats(form: str | None, suffix: str | None) -> None:
+    assert suffix_of(form) == suffix
+
+
+def test_formats_that_cannot_be_written() -> None:
+    with pytest.raises(CommandError, match="--format psd: is not a format that can be written; use one of png, jpg,"):
+        suffix_of("psd")
 
 
 def test_a_folder_is_searched_for_pictures_only(draw: Draw, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import runtime
 from tests.conftest import write_toy_bundle
@@ -103,12 +103,50 @@ def test_the_shipped_bundle(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
         assert saved.size == (160, 120)
 
 
+def test_formats_quality_and_metadata(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Camera"
+    photo = tmp_path / "photo.jpg"
+    Image.linear_gradient("L").resize((32, 24)).convert("RGB").save(photo, exif=exif)
+    common = ["upscale", photo, "--bundle", toy_bundle, "--overwrite"]
+    sizes = []
+    for quality in (5, 95):
+        assert tadsr(*common, "--format", "JPG", "--quality", quality).out == f"{tmp_path / 'photo_x4.jpg'} (128x96)\n"
+        sizes.append((tmp_path / "photo_x4.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]
+    with Image.open(tmp_path / "photo_x4.jpg") as saved:
+        assert saved.getexif()[ExifTags.Base.Make] == "Camera"
+    assert tadsr(*common, "--format", "webp", "--strip-metadata").code == 0
+    with Image.open(tmp_path / "photo_x4.webp") as saved:
+        assert (saved.format, len(saved.getexif())) == ("WEBP", 0)
+
+
+def test_an_animation_by_default_becomes_an_apng(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (12, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 200])
+    done = tadsr("upscale", tmp_path / "a.gif", "--bundle", toy_bundle)
+    assert (done.code, done.err) == (0, "")
+    with Image.open(tmp_path / "a_x4.png") as saved:
+        assert (saved.n_frames, saved.size) == (2, (48, 32))
+
+
+def test_what_is_lost_is_said_once(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (12, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 200])
+    done = tadsr("upscale", tmp_path / "a.gif", "-o", tmp_path / "a.tif", "--bundle", toy_bundle)
+    assert done.code == 0
+    assert (
+        done.err
+        == f"warning: {tmp_path / 'a.tif'}: TIFF holds no timing, so it was left out; save as .png, .webp or .gif\n"
+    )
+
+
 INTERRUPTED = """
 import os, signal
-from apps import upscaling
+from runtime import files
 from apps.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
-upscaling.save_picture = lambda picture, path: os.kill(os.getpid(), signal.SIGINT)
+files.save_levels = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 

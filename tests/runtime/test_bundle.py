@@ -1,4 +1,8 @@
+import hashlib
+import io
 import json
+import os
+import pickle
 import shutil
 import stat
 import zipfile
@@ -8,8 +12,17 @@ from typing import Any
 
 import pytest
 
+import runtime
 from runtime.bundle import Artifact, Manifest, read_bundle, write_bundle
 from runtime.errors import BundleError, TadsrError
+from runtime.native import native_content
+
+
+def zip_of(name: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, "x")
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -56,6 +69,44 @@ def test_wrong_hash_and_size(bundle_folder: Path) -> None:
             in_zip.open(in_zip.manifest.artifacts[0])
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\x7fELF\2\1\1", "a native library"),
+        (b"MZ\x90\0", "a native library"),
+        (b"\xcf\xfa\xed\xfe", "a native library"),
+        (b"ftrt\0\0\0\0", "a TensorRT engine"),
+        (pickle.dumps({"a": 1}), "a pickle"),
+        (zip_of("archive/data.pkl"), r"code \('archive/data\.pkl'\)"),
+        (zip_of("data/aotinductor/model/net.so"), r"code \('data/aotinductor/model/net\.so'\)"),
+    ],
+)
+def test_code_is_refused_whatever_it_is_called(bundle_folder: Path, content: bytes, kind: str) -> None:
+    """Also where size and hash are those of the manifest: who made the bundle wrote both."""
+    (bundle_folder / "toy.onnx").write_bytes(content)
+    entry = json.loads((bundle_folder / "manifest.json").read_text())["artifacts"][0]
+    entry |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    edit(bundle_folder, artifacts=[entry])
+    bundle = read_bundle(bundle_folder)
+    with pytest.raises(BundleError, match=rf"toy\.onnx is {kind}, which a bundle may not hold"):
+        bundle.open(bundle.manifest.artifacts[0])
+
+
+def test_a_zip_without_code_is_data(bundle_folder: Path) -> None:
+    content = zip_of("Data/com.apple.CoreML/weights/weight.bin")
+    assert native_content(content) is None
+    assert native_content(content[:40]) is None  # damaged: the engine will say so
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["manifest.json", "toy.onnx"])
+def test_a_pipe_is_not_waited_for(bundle_folder: Path, name: str) -> None:
+    (bundle_folder / name).unlink()
+    os.mkfifo(bundle_folder / name)
+    with pytest.raises(BundleError, match=f"{name} is no plain file"):
+        runtime.load(bundle_folder)
+
+
 def test_newer_format(bundle_folder: Path) -> None:
     edit(bundle_folder, format_version=2, something_new=1)
     with pytest.raises(BundleError, match=r"newer tadsr .*pip install -U tadsr"):
@@ -75,6 +126,10 @@ def test_newer_format(bundle_folder: Path) -> None:
         {"receptive_radius": -1},
         {"receptive_radius": 1},  # below the effective radius
         {"tiles": [30]},
+        {"tiles": [4096]},
+        {"receptive_radius": 4096},
+        {"provenance": json.loads('{"a": ' * 20 + "1" + "}" * 20)},
+        {"accuracy": [{"a": json.loads("[" * 20 + "]" * 20)}]},
         {"tiles": [True]},
         {"tiles": "256"},
         {"artifacts": []},
@@ -104,6 +159,11 @@ def test_absurd_manifests(bundle_folder: Path, changes: dict[str, Any]) -> None:
         {"precision": ["fp32"]},
         {"tile": 0},
         {"tile": 30},
+        {"tile": 16384},
+        {"file": "net.pt2"},
+        {"file": "net.ENGINE"},
+        {"file": "libnet.so"},
+        {"file": "net.pkl"},
         {"sha256": "0"},
         {"size": 0},
         {"size": 2**60},
@@ -147,6 +207,17 @@ def test_not_bundles(tmp_path: Path, bundle_folder: Path) -> None:
     (bundle_folder / "toy.onnx").unlink()
     with pytest.raises(BundleError, match=r"lacks toy\.onnx"):
         bundle.open(bundle.manifest.artifacts[0])
+
+
+def test_zip_whose_names_do_not_decode(bundle_folder: Path, tmp_path: Path) -> None:
+    archive = zipped(bundle_folder, tmp_path / "z.tadsr")
+    data = bytearray(archive.read_bytes())
+    local = data.index(b"PK\x03\x04")
+    data[local + 7] |= 0x08  # "the name is UTF-8"
+    data[local + 30] = 0xFF
+    archive.write_bytes(data)
+    with pytest.raises(BundleError, match="intact zip"):
+        read_bundle(archive)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "a\\evil", "C:evil"])

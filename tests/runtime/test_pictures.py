@@ -1,12 +1,20 @@
 import io
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
-from runtime.errors import PictureError
-from runtime.pictures import Picture, open_picture, quantise
+import runtime
+from runtime import decoding, depth, saving
+from runtime.errors import PictureError, PictureWarning
+from runtime.metadata import Metadata
+from runtime.pictures import Picture, open_picture, open_rows, quantise
+from runtime.saving import save_levels
 
 RNG = np.random.default_rng(0)
 
@@ -17,16 +25,13 @@ def noise(*shape: int) -> np.ndarray:
 
 def repeat(picture: Picture, scale: int = 4) -> Image.Image | np.ndarray:
     """The result for a network that repeats every pixel."""
-    canvas = picture.canvas(scale)
-    values = picture.pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-    picture.paint(canvas, slice(None), slice(None), values)
-    return picture.finish(canvas)
+    return picture.finish(picture.compose([layer.repeat(scale, 0).repeat(scale, 1) for layer in picture.layers]))
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4), (1, 1), (1, 1, 3)])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 2), (5, 7, 3), (5, 7, 4), (1, 1), (1, 1, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 def test_arrays_come_back_as_they_were(shape: tuple[int, ...], dtype: type) -> None:
-    array = RNG.random(shape)
+    array = RNG.random(shape) * 0.8 + 0.1  # alpha all but 0 or 1 would become that
     array = (array * np.iinfo(dtype).max).astype(dtype) if np.dtype(dtype).kind == "u" else array.astype(dtype)
     picture = open_picture(array)
     assert picture.pixels.shape == (*shape[:2], 3)
@@ -43,7 +48,7 @@ def test_arrays_come_back_as_they_were(shape: tuple[int, ...], dtype: type) -> N
     "array",
     [
         np.zeros((3,), np.uint8),
-        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros((1, 3, 4, 4), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4), np.int64),
@@ -219,18 +224,116 @@ def test_image_without_pixels() -> None:
         open_picture(Image.new("RGB", (0, 5)))
 
 
-def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(*args: object) -> None:
-        raise MemoryError
-
-    picture = open_picture(np.zeros((1024, 512, 3), np.uint8))
-    monkeypatch.setattr(np, "empty", no_memory)
-    with pytest.raises(PictureError, match=r"2048x4096 needs 0\.0 GiB; crop the picture"):
-        picture.canvas(4)
-
-
 def test_quantise_rounds_to_the_nearest_level() -> None:
     levels = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(quantise(levels.astype(np.float32) / 255, levels.dtype), levels)
     deep = np.arange(65536, dtype=np.uint16)
     np.testing.assert_array_equal(quantise(deep.astype(np.float32) / 65535, deep.dtype), deep)
+
+
+def cut_out(side: int = 96) -> np.ndarray:
+    """A disc of a plain colour, its edge soft, over noise that is wholly hidden: [side, side, 4]."""
+    away = np.hypot(*np.meshgrid(*[np.arange(side) - side / 2] * 2)) - side / 3
+    alpha = np.clip(0.5 - away, 0, 1)
+    colour = np.where(alpha[..., None] > 0, np.uint8([200, 90, 40]), noise(side, side, 3))
+    return np.dstack([colour, np.rint(255 * alpha).astype(np.uint8)])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_cut_out_stays_one_in_the_shipped_network(precision: str) -> None:
+    before = cut_out()
+    with runtime.load(precision=precision, threads=1) as upscaler:
+        after = upscaler(before)
+    alpha, margin = before[..., 3].repeat(4, axis=0).repeat(4, axis=1), 24
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(alpha, margin, mode="edge"), [2 * margin + 1] * 2)
+    clear, opaque = around[::4, ::4].max((2, 3)) == 0, around[::4, ::4].min((2, 3)) == 255
+    inside = np.zeros_like(clear)
+    inside[3:-3, 3:-3] = True  # at the border of a picture the network is less exact
+    after, clear, opaque = after[::4, ::4], clear & inside, opaque & inside
+    assert clear.any()
+    assert opaque.any()
+    assert (after[clear] == 0).all()
+    assert (after[opaque][:, 3] == 255).all()
+    np.testing.assert_allclose(after[opaque][:, :3], np.broadcast_to([200, 90, 40], (opaque.sum(), 3)), atol=8)
+    edge = (after[..., 3] > 60) & (after[..., 3] < 200)
+    assert np.abs(after[edge][:, :3].astype(int) - [200, 90, 40]).mean() < 20  # the noise did not bleed in
+
+
+@pytest.mark.parametrize("value", [0, 1, 128, 255])
+def test_alpha_that_does_not_vary_is_data(value: int) -> None:
+    array = np.dstack([noise(5, 9, 3), np.full((5, 9), value, np.uint8)])
+    picture = open_picture(array)
+    assert len(picture.layers) == 1
+    np.testing.assert_array_equal(repeat(picture, 1), array)
+
+
+@given(rows=st.tuples(st.integers(0, 11), st.integers(1, 12)), columns=st.tuples(st.integers(0, 9), st.integers(1, 10)))
+def test_any_rectangle_can_be_composed(rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    picture = open_picture(np.random.default_rng(1).integers(0, 256, (12, 10, 4), np.uint8))
+    part = slice(rows[0], sum(rows)), slice(columns[0], sum(columns))
+    whole = picture.compose(picture.layers)
+    np.testing.assert_array_equal(picture.compose([layer[part] for layer in picture.layers]), whole[part])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_rows_are_parts_of_the_whole(channels: int) -> None:
+    """Also rows that are opaque in a picture that is not."""
+    levels = noise(8, 6, channels)
+    levels[:4, :, -1] = 255
+    whole, rows = open_picture(levels), open_rows(levels[:4])
+    assert len(rows.layers) == len(whole.layers)
+    for part, layer in zip(rows.layers, whole.layers, strict=True):
+        np.testing.assert_array_equal(part, layer[:4])
+    np.testing.assert_array_equal(rows.compose(rows.layers), whole.compose(whole.layers)[:4])
+
+
+def test_16_bit_colour_without_pyvips_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyvips", reason="needs the extra imaging to write such a file")
+    levels = RNG.integers(0, 65536, (4, 6, 3), np.uint16)
+    save_levels(levels, Metadata(), tmp_path / "deep.png")
+    with pytest.warns(PictureWarning, match=r"PIL\.Image holds no 16-bit colour, .*upscale_file keeps all 16"):
+        assert np.asarray(repeat(open_picture(tmp_path / "deep.png"), 1)).dtype == np.uint8
+    for module in (decoding, depth, saving):
+        monkeypatch.setattr(module, "has_pyvips", lambda: False)
+    with pytest.warns(PictureWarning, match=r'deep\.png: has more than 8 bits .* pip install "tadsr\[imaging\]"'):
+        picture = open_picture(tmp_path / "deep.png")
+    assert picture.dtype == np.uint8
+    with pytest.warns(PictureWarning, match=r'again\.png: saved with 8 bits .* pip install "tadsr\[imaging\]"'):
+        save_levels(levels, Metadata(), tmp_path / "again.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "again.png")), np.rint(levels / 257))
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif"])
+def test_10_bits_are_read_as_8_with_a_warning(suffix: str, tmp_path: Path) -> None:
+    pyvips = pytest.importorskip("pyvips", reason="needs the extra imaging to write such a file")
+    heif = pytest.importorskip("pillow_heif", reason="needs the extra imaging to write such a file")
+    levels = np.full((32, 32, 3), 30000, np.uint16)
+    if suffix == ".heic":
+        heif.from_bytes("RGB;16", (32, 32), levels.tobytes()).save(tmp_path / "deep.heic")
+    else:
+        image = pyvips.Image.new_from_memory(levels.data, 32, 32, 3, "ushort").copy(interpretation="rgb16")
+        image.heifsave(str(tmp_path / "deep.avif"), compression="av1", bitdepth=10)
+    with pytest.warns(PictureWarning, match="more than 8 bits a channel, of which 8 are used"):
+        open_picture(tmp_path / f"deep{suffix}")
+
+
+def test_heic_without_pillow_heif_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PictureError, match=r'photo\.heic: HEIC needs .*: pip install "tadsr\[imaging\]"'):
+        open_picture(tmp_path / "photo.heic")
+
+
+def test_of_several_frames_the_first_is_used_with_a_warning(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    with pytest.warns(PictureWarning, match=r"two\.gif: has 2 frames, of which the first is used"):
+        picture = open_picture(tmp_path / "two.gif")
+    np.testing.assert_array_equal(picture.pixels[0, 0], [1, 0, 0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match="is no plain file"):
+        open_picture(tmp_path / "pipe.png")

@@ -1,0 +1,147 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import runtime
+from runtime.errors import PictureError, PictureWarning
+from runtime.frames import FOREVER, Timing, read_frames, read_timing, save_frames
+from tests.conftest import write_toy_bundle
+
+SIZE = (20, 12)
+
+
+@pytest.fixture(scope="module")
+def upscaler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[runtime.Upscaler]:
+    with runtime.load(write_toy_bundle(tmp_path_factory.mktemp("frames") / "repeat.tadsr", gain=0)) as loaded:
+        yield loaded
+
+
+def moving(mode: str = "RGBA") -> list[Image.Image]:
+    """A bar that moves over a clear background: what it leaves must become clear again."""
+    frames = []
+    for step in range(4):
+        pixels = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+        pixels[:, 4 * step : 4 * step + 6] = (250, 60 * step, 9, 255)
+        frames.append(Image.fromarray(pixels).convert(mode))
+    return frames
+
+
+def write(path: Path, frames: list[Image.Image], **options: object) -> Path:
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    return path
+
+
+def rgba(path: Path) -> list[np.ndarray]:
+    return [np.asarray(frame.convert("RGBA")) for frame in read_frames(path)]
+
+
+@pytest.mark.parametrize("target", [".gif", ".png", ".webp", ".avif", ".tif"])
+@pytest.mark.parametrize("source", [".gif", ".png"])
+@pytest.mark.filterwarnings("ignore:.*holds no timing")
+def test_a_clear_background_stays_clear(source: str, target: str, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
+    options = {"disposal": 2} if source == ".gif" else {}
+    path = write(tmp_path / f"in{source}", moving(), duration=[100, 200, 300, 50], loop=0, **options)
+    assert runtime.upscale_file(upscaler, path, tmp_path / f"out{target}") == (4 * SIZE[0], 4 * SIZE[1])
+    before, after = rgba(path), rgba(tmp_path / f"out{target}")
+    assert len(after) == 4
+    for small, large in zip(before, after, strict=True):
+        enlarged = small.repeat(4, axis=0).repeat(4, axis=1)
+        assert np.abs(large[..., 3].astype(int) - enlarged[..., 3]).mean() < 3  # lossy formats have soft edges
+        seen = (large.astype(float) - enlarged)[..., :3] * enlarged[..., 3:] / 255
+        assert np.abs(seen).mean() < 12
+
+
+# Shown once, three times, forever: in a GIF it is told how often an animation is repeated.
+@pytest.mark.parametrize(("plays", "in_gif"), [(1, None), (3, 2), (FOREVER, 0)])
+def test_loops_are_counted_alike(plays: int, in_gif: int | None, tmp_path: Path) -> None:
+    options = {} if in_gif is None else {"loop": in_gif}
+    path = write(tmp_path / "a.gif", moving("RGB"), duration=100, **options)
+    assert read_timing(path) == Timing((100, 100, 100, 100), plays)
+    for suffix in (".png", ".webp", ".gif"):
+        save_frames(list(read_frames(path)), Timing((100,) * 4, plays), tmp_path / f"b{suffix}")
+        assert read_timing(tmp_path / f"b{suffix}") == Timing((100,) * 4, plays)
+
+
+def test_still_pictures_have_no_timing(tmp_path: Path) -> None:
+    Image.new("RGB", SIZE).save(tmp_path / "still.png")
+    assert read_timing(tmp_path / "still.png") is None
+
+
+def test_equal_frames_become_one_of_both_durations(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
+    red, blue = Image.new("RGB", SIZE, "red"), Image.new("RGB", SIZE, "blue")
+    path = write(tmp_path / "a.webp", [red, blue, red], duration=[100, 200, 300])
+    save_frames([red, red, blue], Timing((100, 200, 300)), tmp_path / "a.png")
+    timing = read_timing(tmp_path / "a.png")
+    assert timing is not None
+    assert timing.durations == (300, 300)
+    runtime.upscale_file(upscaler, path, tmp_path / "b.webp")
+    assert read_timing(tmp_path / "b.webp") == read_timing(path)
+
+
+def test_pages_keep_their_sizes_and_kinds(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
+    pages = [Image.new("L", (8, 4), 77), Image.new("RGB", (4, 12), "red"), Image.new("RGBA", (4, 4), (1, 2, 3, 99))]
+    path = write(tmp_path / "pages.tif", pages)
+    runtime.upscale_file(upscaler, path, tmp_path / "out.tif")
+    found = [(page.mode, page.size, page.getpixel((0, 0))) for page in read_frames(tmp_path / "out.tif")]
+    assert found == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
+
+
+def test_a_gif_keeps_to_its_screen(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
+    data = bytearray(path.read_bytes())
+    frame = data.rindex(b"\x2c")  # the descriptor of the last frame
+    data[frame + 3 : frame + 5] = (300).to_bytes(2, "little")  # how far down it begins
+    path.write_bytes(data)
+    assert {frame.size for frame in read_frames(path)} == {SIZE}
+
+
+def test_what_cannot_hold_them_is_said_before_the_work(tmp_path: Path) -> None:
+    def never(*arguments: object, **settings: object) -> None:
+        raise AssertionError("the network ran")
+
+    animation = write(tmp_path / "a.gif", moving("RGB"), duration=100)
+    pages = write(tmp_path / "b.tif", moving())
+    for source, target, message in (
+        (animation, "out.jpg", r"out\.jpg: JPEG cannot hold the 4 frames of this picture; save as \.png, \.webp or"),
+        (animation, "out.bmp", "BMP cannot hold the 4 frames"),
+        (pages, "out.png", r"PNG cannot hold the 4 pages of this picture; save as \.tif"),
+    ):
+        with pytest.raises(PictureError, match=message):
+            runtime.upscale_file(never, source, tmp_path / target)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.gif", "b.tif"}
+
+
+def test_a_lost_timing_is_said(tmp_path: Path) -> None:
+    with pytest.warns(PictureWarning, match="TIFF holds no timing"):
+        save_frames(moving(), Timing((100,) * 4), tmp_path / "a.tif")
+
+
+def test_the_still_picture_of_an_apng_is_no_frame(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", SIZE, colour) for colour in ("white", "red", "blue")]
+    path = write(tmp_path / "a.png", frames, default_image=True, duration=[100, 200])
+    assert [frame.convert("RGB").getpixel((0, 0)) for frame in read_frames(path)] == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_the_previews_in_a_photo_are_no_frames(tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", SIZE), Image.new("RGB", (5, 3))]
+    pictures[0].save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=pictures[1:])
+    with Image.open(tmp_path / "photo.jpg") as image:
+        assert image.n_frames == 2
+    assert read_timing(tmp_path / "photo.jpg") is None
+
+
+def test_progress_goes_once_from_nothing_to_all(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
+    told: list[tuple[int, int]] = []
+    runtime.upscale_file(upscaler, path, tmp_path / "b.png", progress=lambda *count: told.append(count))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_many_frames_are_a_bomb_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.gif", [Image.new("RGB", (100, 100), (i, 0, 0)) for i in range(9)])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
+    with pytest.raises(PictureError, match=r"a\.gif: 9 frames have more than 0\.04 megapixels"):
+        read_timing(path)
