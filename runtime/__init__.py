@@ -1,7 +1,7 @@
 """Enlarge pictures four times on your own device.
 
 >>> import runtime
->>> runtime.upscale("photo.jpg").save("photo_x4.png")  # doctest: +SKIP
+>>> runtime.upscale("photo.jpg").save("photo_x4.png")
 
 Importing this costs numpy and Pillow; an engine is imported when a bundle is loaded.
 """
@@ -9,22 +9,35 @@ Importing this costs numpy and Pillow; an engine is imported when a bundle is lo
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import overload
+from typing import Unpack, overload
 
 from PIL import Image
 
 from .backends import BACKENDS, Available, Unavailable
 from .bundle import Bundle, read_bundle
-from .errors import BackendError, BundleError, PictureError, SettingError, TadsrError, TileError
+from .errors import (
+    BackendError,
+    BundleError,
+    Cancelled,
+    OutOfMemoryError,
+    PictureError,
+    SettingError,
+    TadsrError,
+    TileError,
+)
 from .pictures import Array, ImageLike, PictureLike
 from .saving import save_picture
-from .upscaler import Progress, Upscaler
+from .settings import Options
+from .upscaler import Upscaler
 
 __all__ = [
     "DEFAULT_BUNDLE",
     "BackendError",
     "Bundle",
     "BundleError",
+    "Cancelled",
+    "Options",
+    "OutOfMemoryError",
     "PictureError",
     "SettingError",
     "TadsrError",
@@ -52,8 +65,8 @@ def load(
     `backend` and `precision` "auto" take the first file of the bundle whose engine is here. `threads` None leaves the
     number to the engine. Raises `BundleError` or `BackendError`.
 
-    >>> with runtime.load("photo.tadsr", precision="fp32") as upscaler:  # doctest: +SKIP
-    ...     pictures = [upscaler(path) for path in paths]
+    >>> with runtime.load("photo.tadsr", precision="fp32", threads=2) as upscaler:
+    ...     pictures = list(upscaler.many(["photo.jpg", "photo.jpg"]))
     """
     if bundle is None and not DEFAULT_BUNDLE.exists():
         raise BundleError(f"{DEFAULT_BUNDLE}: the default bundle is not installed; reinstall tadsr or name a bundle")
@@ -61,8 +74,8 @@ def load(
 
 
 @lru_cache(maxsize=2)
-def _load_default(backend: str, precision: str) -> Upscaler:
-    return load(backend=backend, precision=precision)
+def _load_default(backend: str, precision: str, threads: int | None) -> Upscaler:
+    return load(backend=backend, precision=precision, threads=threads)
 
 
 @overload
@@ -72,9 +85,8 @@ def upscale(
     bundle: str | os.PathLike[str] | None = ...,
     backend: str = ...,
     precision: str = ...,
-    tile: int | None = ...,
-    seam: str = ...,
-    progress: Progress | None = ...,
+    threads: int | None = ...,
+    **options: Unpack[Options],
 ) -> Array: ...
 
 
@@ -85,9 +97,8 @@ def upscale(
     bundle: str | os.PathLike[str] | None = ...,
     backend: str = ...,
     precision: str = ...,
-    tile: int | None = ...,
-    seam: str = ...,
-    progress: Progress | None = ...,
+    threads: int | None = ...,
+    **options: Unpack[Options],
 ) -> Image.Image: ...
 
 
@@ -97,22 +108,21 @@ def upscale(
     bundle: str | os.PathLike[str] | None = None,
     backend: str = "auto",
     precision: str = "auto",
-    tile: int | None = None,
-    seam: str = "fast",
-    progress: Progress | None = None,
+    threads: int | None = None,
+    **options: Unpack[Options],
 ) -> Image.Image | Array:
     """Enlarge one picture four times. A path or `PIL.Image` gives a `PIL.Image`, an array an array of the same dtype.
 
     The default bundle stays loaded between calls; for many pictures with another one, use `load`. See `load` and
-    `Upscaler.__call__` for the settings. Raises a `TadsrError`.
+    `Upscaler.__call__` for shapes, ranges, settings and errors, all of which are `TadsrError`.
 
-    >>> runtime.upscale(np.zeros((30, 40, 3), np.uint8)).shape  # doctest: +SKIP
+    >>> runtime.upscale(np.zeros((30, 40, 3), np.uint8)).shape
     (120, 160, 3)
     """
     if bundle is None:
-        return _load_default(backend, precision)(image, tile=tile, seam=seam, progress=progress)
-    with load(bundle, backend=backend, precision=precision) as upscaler:
-        return upscaler(image, tile=tile, seam=seam, progress=progress)
+        return _load_default(backend, precision, threads)(image, **options)
+    with load(bundle, backend=backend, precision=precision, threads=threads) as upscaler:
+        return upscaler(image, **options)
 
 
 def backends() -> dict[str, Available | Unavailable]:

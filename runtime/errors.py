@@ -23,3 +23,11 @@ class SettingError(TadsrError):
 
 class TileError(SettingError):
     """A tile size that does not suit the network or the picture."""
+
+
+class OutOfMemoryError(BackendError):
+    """An engine found too little memory for what it was to run."""
+
+
+class Cancelled(TadsrError):  # noqa: N818  (no error of anyone's)
+    """The caller's `cancel` asked for an end."""

@@ -27,6 +27,11 @@ class Unavailable:
 class Session(Protocol):
     """A model ready to run; safe to call from several threads at once."""
 
+    @property
+    def max_batch(self) -> int | None:
+        """The most pictures that one call takes; None where any number will do."""
+        ...
+
     def run(self, batch: Floats) -> Floats:
         """Run float32 RGB [N, 3, H, W] in [0, 1] and return float32 [N, 3, scale*H, scale*W].
 

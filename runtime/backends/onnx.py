@@ -52,6 +52,8 @@ class OnnxBackend:
 class OnnxSession:
     """An `onnxruntime.InferenceSession`, which is safe to run from several threads."""
 
+    max_batch: int | None = None
+
     def __init__(self, session: Any) -> None:
         self._session = session
 

@@ -1,0 +1,209 @@
+"""Pictures larger than memory: decoded to a file of plain rows, enlarged strip by strip, encoded from such a file.
+
+pyvips (the extra `imaging`) does what Pillow cannot: decode and encode without holding the whole picture. The two files
+of rows lie in a temporary folder beside the target, so that they need its disk and never the memory.
+"""
+
+import importlib.util
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .atomic import replacing
+from .errors import PictureError, SettingError
+from .pictures import Floats, Picture, open_picture
+from .tiling import Indices
+
+Array = npt.NDArray[Any]
+
+INSTALL = 'pip install "tadsr[imaging]"'
+
+
+@dataclass(frozen=True)
+class StripFormat:
+    """A format that pyvips writes row by row: its options, and which of `KEPT` it can carry along."""
+
+    options: Mapping[str, Any]
+    keeps: tuple[str, ...]
+    transparency: bool = True
+    longest: int = 2**31 - 1
+
+
+KEPT = ("exif", "icc_profile", "xmp")
+# The settings are those of `saving.FORMATS`. TIFF is without EXIF, which libvips cannot write there.
+FORMATS: Mapping[str, StripFormat] = {
+    ".png": StripFormat({"filter": "all", "compression": 6}, KEPT),
+    ".jpg": StripFormat({"Q": 95, "subsample_mode": "off"}, KEPT, False, 65500),
+    ".jpeg": StripFormat({"Q": 95, "subsample_mode": "off"}, KEPT, False, 65500),
+    ".tif": StripFormat({"compression": "none", "bigtiff": True}, ("icc_profile", "xmp")),
+    ".tiff": StripFormat({"compression": "none", "bigtiff": True}, ("icc_profile", "xmp")),
+}
+_DTYPES: Mapping[str, np.dtype[Any]] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
+_INTERPRETATIONS = {(1, 1): "b-w", (1, 2): "grey16", (3, 1): "srgb", (3, 2): "rgb16"}
+"""By number of colours and bytes of a value."""
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """A file of rows [height, width, channels] of `dtype` as they lie in memory, nothing before or after."""
+
+    path: Path
+    height: int
+    width: int
+    channels: int
+    dtype: np.dtype[Any]
+
+    def read(self, start: int, stop: int) -> Array:
+        """Rows [start, stop)."""
+        row = self.width * self.channels
+        values = np.fromfile(self.path, self.dtype, (stop - start) * row, offset=start * row * self.dtype.itemsize)
+        return values.reshape(stop - start, self.width, self.channels)
+
+    def template(self) -> Picture:
+        """A picture of the same kind, of one pixel: it composes rows of the enlarged layers."""
+        return as_picture(np.zeros((1, 1, self.channels), self.dtype))
+
+
+class RowSource:
+    """A `running.Source` of a `RowFile`."""
+
+    def __init__(self, file: RowFile) -> None:
+        self._file = file
+
+    def rows(self, indices: Indices) -> tuple[Floats, ...]:
+        """See `running.Source`."""
+        breaks = np.flatnonzero(np.abs(np.diff(indices)) != 1) + 1
+        runs = [self._run(int(run[0]), int(run[-1])) for run in np.split(indices, breaks)]
+        return as_picture(np.concatenate(runs) if len(runs) > 1 else runs[0]).layers
+
+    def _run(self, first: int, last: int) -> Array:
+        rows = self._file.read(min(first, last), max(first, last) + 1)
+        return rows if first <= last else rows[::-1]
+
+
+def as_picture(levels: Array) -> Picture:
+    """Rows [h, W, 1 to 4] as a `Picture`, grey with alpha among them."""
+    if levels.shape[2] != 2:
+        return open_picture(levels)
+    return replace(open_picture(levels[..., [0, 0, 0, 1]]), grey=True)
+
+
+def refuse_unless_possible(source: Path, target: Path) -> None:
+    """Raise `SettingError` or `PictureError` where this file cannot become that one strip by strip."""
+    if importlib.util.find_spec("pyvips") is None:
+        raise SettingError(f"{source}: too large for max_memory as a whole; what works in strips comes by: {INSTALL}")
+    if target.suffix.lower() not in FORMATS:
+        raise SettingError(f"{target}: too large for max_memory as a whole, in strips save as .png, .jpg or .tif")
+    with Image.open(source) as header:
+        if getattr(header, "n_frames", 1) > 1:
+            raise PictureError(f"{source}: of several frames, so too large for max_memory; save each as a picture")
+
+
+@contextmanager
+def scratch(target: Path) -> Iterator[Path]:
+    """A folder for files of rows beside `target`, gone afterwards. A full disk raises `PictureError`."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tadsr-", dir=target.parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise PictureError(f"{target}: cannot be written ({reason}); nothing was saved") from error
+
+
+def carried_along(source: Path, target: Path) -> dict[str, bytes]:
+    """The metadata that the result will carry (`KEPT`), by the same rules as for a picture in memory.
+
+    They are applied to a picture of one pixel that has the file's metadata. Raises `PictureError` where `target` could
+    not carry them.
+    """
+    with Image.open(source) as header:
+        grey = header.mode in ("1", "L", "LA") or header.mode.startswith("I")
+        one = Image.new("L" if grey else "RGB", (1, 1))
+        one.info.update({key: header.info[key] for key in KEPT if key in header.info})
+        if len(exif := header.getexif()):
+            one.info["exif"] = exif.tobytes()
+        result = open_picture(one).finish(np.zeros((1, 1, 1 if grey else 3), np.uint8))
+    assert isinstance(result, Image.Image)
+    kept = {key: result.info[key] for key in KEPT if result.info.get(key)}
+    if lost := sorted(kept.keys() - {*FORMATS[target.suffix.lower()].keeps}):
+        raise PictureError(f"{target}: {', '.join(lost)} cannot be kept there when written in strips; save as .png")
+    return kept
+
+
+def decode(source: Path, rows: Path, target: Path) -> RowFile:
+    """Decode a picture file, upright, into a file of rows. Raises `PictureError` where it cannot be, or could never
+    become `target`.
+    """
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    try:
+        image = _open(source, access="sequential")
+        if image.get_typeof("orientation") and image.get("orientation") > 1:
+            image = _open(source, access="random").autorot()  # reads in another order than it is stored
+        if image.format not in _DTYPES or image.interpretation not in _INTERPRETATIONS.values():
+            raise PictureError(f"{source}: {image.interpretation} cannot be read in strips; convert it to RGB first")
+        form = FORMATS[target.suffix.lower()]
+        if image.bands in (2, 4) and not form.transparency:
+            raise PictureError(f"{target}: this format cannot hold transparency; save as .png")
+        image.rawsave(str(rows))
+    except pyvips.Error as error:
+        raise PictureError(f"{source}: is damaged or truncated ({_first_line(error)}); get the file again") from error
+    return RowFile(rows, image.height, image.width, image.bands, _DTYPES[image.format])
+
+
+def encode(rows: RowFile, target: Path, metadata: Mapping[str, bytes]) -> None:
+    """Encode a file of rows in the format that the suffix of `target` names. Raises `PictureError`."""
+    import pyvips
+
+    form = FORMATS[target.suffix.lower()]
+    if max(rows.width, rows.height) > form.longest:
+        raise PictureError(f"{target}: this format holds at most {form.longest} pixels a side; save as .png")
+    image = pyvips.Image.rawload(
+        str(rows.path),
+        rows.width,
+        rows.height,
+        rows.channels,
+        format=next(name for name, dtype in _DTYPES.items() if dtype == rows.dtype),
+        interpretation=_INTERPRETATIONS[3 if rows.channels > 2 else 1, rows.dtype.itemsize],
+    ).copy()
+    _carry(image, metadata)
+    try:
+        with replacing(target) as draft:
+            image.write_to_target(pyvips.Target.new_to_file(str(draft)), target.suffix.lower(), **form.options)
+    except pyvips.Error as error:
+        raise PictureError(f"{target}: cannot be written ({_first_line(error)}); nothing was saved") from error
+
+
+def _open(source: Path, access: str) -> Any:
+    import pyvips
+
+    # Not by its name, in which pyvips would look for options in brackets.
+    return pyvips.Image.new_from_source(pyvips.Source.new_from_file(str(source)), "", access=access, fail=True)
+
+
+def _carry(image: Any, metadata: Mapping[str, bytes]) -> None:
+    """Give a pyvips image the metadata, the way it comes from a JPEG: its EXIF is written from the single fields."""
+    import pyvips
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "JPEG", exif=metadata.get("exif", b""))
+    exif = pyvips.Image.new_from_buffer(buffer.getvalue(), "")
+    for field in exif.get_fields():
+        if field.startswith("exif-"):
+            image.set_type(exif.get_typeof(field), field, exif.get(field))
+    for key, field in (("icc_profile", "icc-profile-data"), ("xmp", "xmp-data")):
+        if key in metadata:
+            image.set_type(pyvips.GValue.blob_type, field, metadata[key])
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
