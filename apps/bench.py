@@ -85,7 +85,7 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
     return BenchReport(
         model=model,
         machine=machine,
-        versions={"tadsr": version, "python": platform.python_version(), **_versions("onnxruntime", "numpy", "pillow")},
+        versions={"tadsr": version, "python": platform.python_version(), **versions("onnxruntime", "numpy", "pillow")},
         threads=threads,
         repeats=repeats,
         conditions=CONDITIONS,
@@ -146,7 +146,7 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _versions(*packages: str) -> dict[str, str | None]:
+def versions(*packages: str) -> dict[str, str | None]:
     versions: dict[str, str | None] = dict.fromkeys(packages)
     for package in packages:
         with suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime-gpu and its kin have other names

@@ -91,6 +91,22 @@ def upscale(
     seam: Annotated[
         Seam, typer.Option(help="exact: tiles equal the whole picture; fast: as far as the eye can tell.")
     ] = Seam.FAST,
+    wrap: Annotated[
+        bool, typer.Option("--wrap", help="A texture whose opposite sides meet; then the result's do.")
+    ] = False,
+    scale: Annotated[
+        int | None, typer.Option(min=1, help="How many times larger.", show_default="as often as the model does it")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Exact size of the result, for example 1920x1080.")
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(help="The most memory to use, for example 700MB; large pictures then go through in strips."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the engine.", show_default="the engine's choice")
+    ] = None,
 ) -> None:
     """Enlarge pictures.
 
@@ -102,20 +118,23 @@ def upscale(
       tadsr upscale photo.jpg                    makes photo_x4.png
       tadsr upscale photo.jpg -o big.jpg
       tadsr upscale photos holiday.png -o large
+      tadsr upscale scan.tif --max-memory 700MB  needs tadsr[imaging] if the result is larger than that
     """
     import runtime
     from runtime.commands import say
 
     from .errors import CommandError
     from .jobs import check_jobs, make_folders, plan_jobs
-    from .upscaling import run_jobs
+    from .upscaling import parse_size, run_jobs
 
     warnings.filterwarnings("ignore", module="PIL")  # it warns of what is odd in a file that it reads all the same
-    with runtime.load(bundle, backend=backend, precision=precision) as upscaler:
-        jobs = plan_jobs(inputs, output, scale=upscaler.manifest.scale)
+    exact = None if size is None else parse_size(size)
+    options = runtime.Options(tile=tile, seam=seam, wrap=wrap, scale=scale, size=exact, max_memory=max_memory)
+    with runtime.load(bundle, backend=backend, precision=precision, threads=threads) as upscaler:
+        jobs = plan_jobs(inputs, output, scale=scale or upscaler.manifest.scale)
         check_jobs(jobs, overwrite=overwrite)
         make_folders(jobs)
-        failures = run_jobs(upscaler, jobs, tile=tile, seam=seam, done=say)
+        failures = run_jobs(upscaler, jobs, options, done=say)
     if failures and len(jobs) == 1:
         raise CommandError(failures[0])
     for failure in failures:

@@ -1,5 +1,6 @@
 """Do the jobs one after the other, with bars on a terminal."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -7,14 +8,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from runtime import SettingError, TadsrError, Upscaler, save_picture
+from runtime import Options, SettingError, TadsrError, Upscaler
 
 from .jobs import Job
 
 
-def run_jobs(
-    upscaler: Upscaler, jobs: Sequence[Job], *, tile: int | None, seam: str, done: Callable[[str], None]
-) -> list[str]:
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of a text such as "1920x1080". Raises `SettingError`.
+
+    >>> parse_size("1920x1080")
+    (1920, 1080)
+    """
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise SettingError(f"size={text}: is no size; write it as 1920x1080")
+    return int(found[1]), int(found[2])
+
+
+def run_jobs(upscaler: Upscaler, jobs: Sequence[Job], options: Options, *, done: Callable[[str], None]) -> list[str]:
     """Upscale and save every picture; one that fails does not stop the others. Returns what went wrong, one line each.
 
     `done` is given a line for each saved picture. Raises `SettingError` for an option that suits no picture.
@@ -41,13 +52,15 @@ def run_jobs(
         for job in jobs:
             current = bars.add_task(job.source.name, total=None, unit="tiles")
 
-            def progress(finished: int, total: int, task: TaskID = current) -> None:
+            def progress(finished: int, total: int, task: TaskID = current, name: str = job.source.name) -> None:
                 bars.update(task, completed=finished, total=total)
+                if finished == total:
+                    bars.update(task, description=f"saving {name}")
 
+            watched: Options = {**options, "progress": progress}
             try:
-                picture = upscaler(job.source, tile=tile, seam=seam, progress=progress)
-                save_picture(picture, job.target)
-                done(f"{job.target} ({picture.width}x{picture.height})")
+                width, height = upscaler.to_file(job.source, job.target, **watched)
+                done(f"{job.target} ({width}x{height})")
             except SettingError:
                 raise
             except TadsrError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
 
-from .errors import SettingError, TileError
+from .errors import PictureError, TileError
 from .headers import Header
 from .manifest import Artifact, Manifest
 from .memory import Work, needed_for_rows, needed_in_memory
@@ -49,7 +49,7 @@ class Choice:
 def choices(manifest: Manifest, sizes: TileSizes, header: Header, settings: Settings) -> Iterator[Choice]:
     """The first choice for a picture and, ever smaller, those to fall back on, single tiles in a call.
 
-    Raises `TileError` or `SettingError` where the settings do not suit the picture.
+    Raises `TileError`, `SettingError` or `PictureError` where the settings do not suit the picture.
     """
     sizes.check(settings.tile)
     target = target_size(header.width, header.height, manifest.scale, settings.scale, settings.size)
@@ -82,7 +82,7 @@ def choices(manifest: Manifest, sizes: TileSizes, header: Header, settings: Sett
 def within(limit: int | None, way: Way, offered: Iterator[Choice], settings: Settings) -> Iterator[Choice]:
     """The choices from the first one on that needs no more than `limit` bytes; a tile that was named is not replaced.
 
-    Raises `SettingError` where there is none.
+    Raises `PictureError` where there is none.
     """
     if limit is None:
         yield from offered
@@ -93,7 +93,7 @@ def within(limit: int | None, way: Way, offered: Iterator[Choice], settings: Set
         if needs[-1] <= limit:
             yield from chain([choice], offered)
             return
-    raise SettingError(
+    raise PictureError(
         f"{way.what} this picture needs about {round(min(needs) / 1e6)} MB, max_memory allows {round(limit / 1e6)} MB; "
         f"{way.remedy}"
     )

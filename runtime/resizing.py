@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .errors import SettingError
+from .errors import PictureError, SettingError
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,7 +24,8 @@ LANCZOS_SUPPORT = 3
 def target_size(
     width: int, height: int, native: int, scale: int | None, size: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """The (width, height) of the result for the options of a call. Raises `SettingError` where they cannot be had.
+    """The (width, height) of the result for the options of a call. Raises `SettingError`, or `PictureError` for a
+    size that is too large for this picture.
 
     >>> target_size(40, 30, native=4, scale=2, size=None)
     (80, 60)
@@ -38,9 +39,7 @@ def target_size(
         return (width * (scale or native), height * (scale or native))
     if not all(isinstance(side, int) and 1 <= side <= most for side, most in zip(size, largest, strict=True)):
         most = f"{largest[0]}x{largest[1]}"
-        raise SettingError(
-            f"size={size[0]}x{size[1]}: the model makes {most} of this picture at most"
-        )
+        raise PictureError(f"size={size[0]}x{size[1]}: the model makes {most} of this picture at most")
     return size
 
 

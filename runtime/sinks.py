@@ -1,7 +1,7 @@
 """Where finished rows go, from top to bottom: an array, a file, or first through a reduction."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +45,13 @@ class CanvasSink:
         """Nothing is left to do: the rows were the result's own."""
 
 
-class FileSink:
-    """Writes pixels of `shape` (width, channels) and `dtype` to a file, as they lie in memory."""
+class StreamSink:
+    """Hands rows of `shape` (width, channels) and `dtype` on as they finish."""
 
-    def __init__(self, file: BinaryIO, shape: tuple[int, int], dtype: np.dtype[Any], compose: Compose) -> None:
-        self._file = file
+    def __init__(
+        self, write: Callable[[Array], None], shape: tuple[int, int], dtype: np.dtype[Any], compose: Compose
+    ) -> None:
+        self._write = write
         self._shape, self._dtype = shape, dtype
         self.compose = compose
 
@@ -58,8 +60,8 @@ class FileSink:
         return np.empty((stop - start, *self._shape), self._dtype)
 
     def done(self, start: int, rows: Array) -> None:
-        """Write them; `OSError` passes through."""
-        self._file.write(np.ascontiguousarray(rows).data)
+        """Hand them on; what `write` raises passes through."""
+        self._write(rows)
 
 
 class ReducingSink:

@@ -6,8 +6,10 @@ of rows lie in a temporary folder beside the target, so that they need its disk 
 
 import importlib.util
 import io
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +20,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from .atomic import replacing
-from .errors import PictureError, SettingError
+from .errors import PictureError
 from .pictures import Floats, Picture, open_picture
+from .png_stream import PngStream
 from .tiling import Indices
 
 Array = npt.NDArray[Any]
@@ -47,8 +50,7 @@ FORMATS: Mapping[str, StripFormat] = {
     ".tiff": StripFormat({"compression": "none", "bigtiff": True}, ("icc_profile", "xmp")),
 }
 _DTYPES: Mapping[str, np.dtype[Any]] = {"uchar": np.dtype(np.uint8), "ushort": np.dtype(np.uint16)}
-_INTERPRETATIONS = {(1, 1): "b-w", (1, 2): "grey16", (3, 1): "srgb", (3, 2): "rgb16"}
-"""By number of colours and bytes of a value."""
+_INTERPRETATIONS = ("b-w", "grey16", "srgb", "rgb16")
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,11 @@ def as_picture(levels: Array) -> Picture:
 
 
 def refuse_unless_possible(source: Path, target: Path) -> None:
-    """Raise `SettingError` or `PictureError` where this file cannot become that one strip by strip."""
+    """Raise `PictureError` where this file cannot become that one strip by strip."""
     if importlib.util.find_spec("pyvips") is None:
-        raise SettingError(f"{source}: too large for max_memory as a whole; what works in strips comes by: {INSTALL}")
+        raise PictureError(f"{source}: too large for max_memory as a whole; what works in strips comes by: {INSTALL}")
     if target.suffix.lower() not in FORMATS:
-        raise SettingError(f"{target}: too large for max_memory as a whole, in strips save as .png, .jpg or .tif")
+        raise PictureError(f"{target}: too large for max_memory as a whole, in strips save as .png, .jpg or .tif")
     with Image.open(source) as header:
         if getattr(header, "n_frames", 1) > 1:
             raise PictureError(f"{source}: of several frames, so too large for max_memory; save each as a picture")
@@ -109,7 +111,7 @@ def refuse_unless_possible(source: Path, target: Path) -> None:
 
 @contextmanager
 def scratch(target: Path) -> Iterator[Path]:
-    """A folder for files of rows beside `target`, gone afterwards. A full disk raises `PictureError`."""
+    """A folder for a file of rows beside `target`, gone afterwards. An `OSError` becomes a `PictureError`."""
     try:
         with tempfile.TemporaryDirectory(prefix=".tadsr-", dir=target.parent) as folder:
             yield Path(folder)
@@ -149,7 +151,7 @@ def decode(source: Path, rows: Path, target: Path) -> RowFile:
         image = _open(source, access="sequential")
         if image.get_typeof("orientation") and image.get("orientation") > 1:
             image = _open(source, access="random").autorot()  # reads in another order than it is stored
-        if image.format not in _DTYPES or image.interpretation not in _INTERPRETATIONS.values():
+        if image.format not in _DTYPES or image.interpretation not in _INTERPRETATIONS:
             raise PictureError(f"{source}: {image.interpretation} cannot be read in strips; convert it to RGB first")
         form = FORMATS[target.suffix.lower()]
         if image.bands in (2, 4) and not form.transparency:
@@ -160,27 +162,42 @@ def decode(source: Path, rows: Path, target: Path) -> RowFile:
     return RowFile(rows, image.height, image.width, image.bands, _DTYPES[image.format])
 
 
-def encode(rows: RowFile, target: Path, metadata: Mapping[str, bytes]) -> None:
-    """Encode a file of rows in the format that the suffix of `target` names. Raises `PictureError`."""
+@contextmanager
+def encoding(target: Path, kind: RowFile, metadata: Mapping[str, bytes]) -> Iterator[PngStream]:
+    """A stream that takes rows of `kind`'s shape and type, from top to bottom, and encodes them as they come.
+
+    The suffix of `target` names the format; `target` appears when the block ends well. Raises `PictureError`.
+    """
+    form = FORMATS[target.suffix.lower()]
+    if max(kind.width, kind.height) > form.longest:
+        raise PictureError(f"{target}: this format holds at most {form.longest} pixels a side; save as .png")
+    read_end, write_end = os.pipe()
+    with replacing(target) as draft, ThreadPoolExecutor(1) as encoder:
+        encoded = encoder.submit(_encode, read_end, draft, target.suffix.lower(), form.options, metadata)
+        try:
+            with os.fdopen(write_end, "wb") as pipe:
+                stream = PngStream(pipe, kind.height, kind.width, kind.channels, kind.dtype)
+                yield stream
+                stream.close()
+        except BrokenPipeError:  # the encoder has given up, and says why
+            encoded.result()
+            raise
+        encoded.result()
+
+
+def _encode(read_end: int, draft: Path, suffix: str, options: Mapping[str, Any], metadata: Mapping[str, bytes]) -> None:
+    """Encode the picture that comes through a pipe; its reading end is closed whatever happens. Raises `OSError`."""
     import pyvips
 
-    form = FORMATS[target.suffix.lower()]
-    if max(rows.width, rows.height) > form.longest:
-        raise PictureError(f"{target}: this format holds at most {form.longest} pixels a side; save as .png")
-    image = pyvips.Image.rawload(
-        str(rows.path),
-        rows.width,
-        rows.height,
-        rows.channels,
-        format=next(name for name, dtype in _DTYPES.items() if dtype == rows.dtype),
-        interpretation=_INTERPRETATIONS[3 if rows.channels > 2 else 1, rows.dtype.itemsize],
-    ).copy()
-    _carry(image, metadata)
-    try:
-        with replacing(target) as draft:
-            image.write_to_target(pyvips.Target.new_to_file(str(draft)), target.suffix.lower(), **form.options)
-    except pyvips.Error as error:
-        raise PictureError(f"{target}: cannot be written ({_first_line(error)}); nothing was saved") from error
+    with os.fdopen(read_end, "rb") as pipe:
+        source = pyvips.SourceCustom()
+        source.on_read(pipe.read)
+        try:
+            image = pyvips.Image.new_from_source(source, "", access="sequential", fail=True, unlimited=True).copy()
+            _carry(image, metadata)
+            image.write_to_target(pyvips.Target.new_to_file(str(draft)), suffix, **options)
+        except pyvips.Error as error:
+            raise OSError(_first_line(error)) from error
 
 
 def _open(source: Path, access: str) -> Any:

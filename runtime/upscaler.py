@@ -5,6 +5,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, Unpack, overload
@@ -14,7 +15,7 @@ from PIL import Image
 
 from .backends import BACKENDS, Session, select_artifact
 from .bundle import Bundle
-from .errors import OutOfMemoryError, PictureError, SettingError, TileError
+from .errors import OutOfMemoryError, PictureError, SettingError
 from .headers import Header, read_header
 from .manifest import Artifact
 from .pictures import Array, ImageLike, Picture, PictureLike, open_picture
@@ -23,7 +24,7 @@ from .planning import IN_MEMORY, IN_STRIPS, Choice, Way, choices, within
 from .running import Engine, LayersInMemory, Source, paint_tiles
 from .saving import check_output, save_picture
 from .settings import SEAMS, Options, Progress, Settings
-from .sinks import CanvasSink, FileSink, ReducingSink, Sink
+from .sinks import CanvasSink, ReducingSink, Sink, StreamSink
 from .tile_sizes import TileSizes
 from .tiling import round_up
 
@@ -134,9 +135,9 @@ class Upscaler:
         """Enlarge a picture file into another, whose suffix names the format; returns (width, height).
 
         With `max_memory`, what does not fit is read and written in strips: then the memory does not depend on the
-        picture's height. That needs the extra `imaging`, room on the target's disk for both pictures uncompressed, and
-        a target in PNG, JPEG or TIFF. EXIF and colour profile are kept either way. The target appears complete or not
-        at all. Raises what a call raises, and `SettingError` with the remedy where the limit cannot be kept.
+        picture's height. That needs the extra `imaging`, room on the target's disk for the input uncompressed, and a
+        target in PNG, JPEG or TIFF. EXIF and colour profile are kept either way. The target appears complete or not
+        at all. Raises what a call raises, and `PictureError` with the remedy where the limit cannot be kept.
 
         >>> upscaler.to_file("photo.jpg", "photo_x4.png", max_memory="2GB")
         (160, 120)
@@ -154,9 +155,7 @@ class Upscaler:
     def _fits(self, settings: Settings, header: Header) -> bool:
         try:
             next(self._choices(IN_MEMORY, settings, header))
-        except TileError:
-            raise
-        except SettingError:
+        except PictureError:
             return False
         return True
 
@@ -179,19 +178,17 @@ class Upscaler:
         metadata = streaming.carried_along(source, target)
         with streaming.scratch(target) as folder:
             rows = streaming.decode(source, folder / "source", target)
-            template = rows.template()
             header = Header(rows.height, rows.width, rows.channels, rows.dtype.itemsize)
 
-            def enlarge(choice: Choice) -> streaming.RowFile:
+            def enlarge(choice: Choice) -> tuple[int, int]:
                 width, height = choice.work.target
-                with (folder / "target").open("wb") as file:
-                    sink = FileSink(file, (width, rows.channels), rows.dtype, template.compose)
+                result = replace(rows, width=width, height=height)
+                with streaming.encoding(target, result, metadata) as stream:
+                    sink = StreamSink(stream.write, (width, rows.channels), rows.dtype, rows.template().compose)
                     self._paint(choice, streaming.RowSource(rows), sink, settings)
-                return streaming.RowFile(folder / "target", height, width, rows.channels, rows.dtype)
+                return width, height
 
-            result = self._attempt(self._choices(IN_STRIPS, settings, header), enlarge)
-            streaming.encode(result, target, metadata)
-        return result.width, result.height
+            return self._attempt(self._choices(IN_STRIPS, settings, header), enlarge)
 
     def _choices(self, way: Way, settings: Settings, header: Header) -> Iterator[Choice]:
         return within(settings.limit, way, choices(self.manifest, self._sizes, header, settings), settings)

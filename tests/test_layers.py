@@ -29,6 +29,7 @@ LIGHT = {
 LATER = {
     "runtime/commands.py": {"rich"},
     "runtime/backends/onnx.py": {"onnxruntime"},
+    "runtime/streaming.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

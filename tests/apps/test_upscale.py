@@ -105,10 +105,10 @@ def test_the_shipped_bundle(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import os, signal
-from apps import upscaling
 from apps.cli import main
+from runtime import upscaler
 signal.signal(signal.SIGINT, signal.default_int_handler)
-upscaling.save_picture = lambda picture, path: os.kill(os.getpid(), signal.SIGINT)
+upscaler.save_picture = lambda picture, path: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 
