@@ -60,7 +60,7 @@ def choices(manifest: Manifest, sizes: TileSizes, header: Header, settings: Sett
             header.height,
             header.width,
             align=manifest.align,
-            radius=SEAMS[settings.seam](manifest),
+            radius=SEAMS[settings.seam](manifest, artifact),
             tile=tile,
             fixed=artifact.tile,
             wrap=settings.wrap,

@@ -1,5 +1,6 @@
 """Which tile sizes the files of a bundle allow, and which file serves a size."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,11 +48,11 @@ class TileSizes:
             )
 
     def halves(self, tile: int) -> Iterator[int]:
-        """The sizes to fall back on where `tile` takes too much memory: half of it, and so on; or the fixed ones."""
+        """The sizes to fall back on where `tile` takes too much memory: half its area, and so on; or the fixed ones."""
         if self.free is None:
             yield from sorted((_side(artifact) for artifact in self.fixed if _side(artifact) < tile), reverse=True)
             return
-        while (half := round_up(tile // 2, self.align)) < tile:
+        while (half := round_up(math.isqrt(tile * tile // 2), self.align)) < tile:
             yield half
             tile = half
 

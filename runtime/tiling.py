@@ -9,7 +9,7 @@ A texture that wraps around has no border: tiles reach `radius` beyond it on eve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -138,10 +138,11 @@ def axis_spans(length: int, padded: int, tile: int, radius: int, align: int) -> 
 
 def _without_margin(spans: Sequence[Span], length: int, margin: int) -> tuple[Span, ...]:
     """Spans of an axis that has a margin at both ends, in positions of the axis without it: nothing there is kept."""
-    moved = [Span(*(end - margin for end in (s.start, s.stop, s.keep_start, s.keep_stop))) for s in spans]
-    moved[0] = replace(moved[0], keep_start=0)
-    moved[-1] = replace(moved[-1], keep_stop=length)
-    return tuple(moved)
+    moved = [
+        Span(s.start - margin, s.stop - margin, max(s.keep_start - margin, 0), min(s.keep_stop - margin, length))
+        for s in spans
+    ]
+    return tuple(span for span in moved if span.keep_start < span.keep_stop)
 
 
 def _auto_tiles(lengths: list[int], radius: int, align: int) -> list[int]:
