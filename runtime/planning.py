@@ -23,6 +23,9 @@ class Way(NamedTuple):
     remedy: str
 
 
+SMALLEST_SHARE = 1 / 16
+"""Of the tiles to fall back on: smaller ones are almost all seam, and their picture would take hours."""
+
 IN_MEMORY = Way(needed_in_memory, "as a whole", "let `to_file` write it in strips, or crop it")
 IN_STRIPS = Way(needed_for_rows, "even in strips", "allow more, or leave out tile=, or take another precision")
 
@@ -34,6 +37,13 @@ class Choice:
     artifact: Artifact
     plan: Plan
     work: Work
+
+    @property
+    def kept_share(self) -> float:
+        """How much of what the engine computes is in the result."""
+        height, width = self.plan.tile_shape
+        computed = len(self.plan.rows) * height * len(self.plan.columns) * width
+        return self.work.height * self.work.width / computed
 
     @property
     def tiles(self) -> str:
@@ -74,9 +84,12 @@ def choices(manifest: Manifest, sizes: TileSizes, header: Header, settings: Sett
         yield choice(settings.tile, 1)
     for tile in sizes.halves(max(first.plan.tile_shape)):
         try:
-            yield choice(tile, 1)
+            smaller = choice(tile, 1)
         except TileError:  # too small for the seam
             return
+        if smaller.kept_share < SMALLEST_SHARE:
+            return
+        yield smaller
 
 
 def within(limit: int | None, way: Way, offered: Iterator[Choice], settings: Settings) -> Iterator[Choice]:

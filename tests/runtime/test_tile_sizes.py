@@ -55,8 +55,8 @@ def test_others_are_refused_and_the_allowed_ones_listed(tiles: tuple[int | None,
 @pytest.mark.parametrize(
     ("tiles", "tile", "smaller"),
     [
-        ((None,), 512, [368, 264, 192, 136, 104, 80, 64, 48, 40, 32, 24]),
-        ((None,), 300, [216, 160, 120, 88, 64, 48, 40, 32, 24]),
+        ((None,), 512, [368, 264, 192, 136, 96, 72, 56, 40, 32, 24, 16]),
+        ((None,), 300, [216, 152, 112, 80, 56, 40, 32, 24, 16]),
         ((512, 128, 256), 512, [256, 128]),
     ],
 )

@@ -133,9 +133,7 @@ def test_what_is_not_finite_fails_and_names_the_tile(toy: Upscaler) -> None:
 
 HEIGHT, WIDTH = 141, 523
 KINDS = {
-    "photo": lambda: (
-        np.asarray(Image.open(PHOTOS / "coffee.png").convert("RGB").resize((WIDTH, HEIGHT)), np.float32) / 255
-    ),
+    "photo": lambda: np.asarray(Image.open(PHOTO).convert("RGB").resize((WIDTH, HEIGHT)), np.float32) / 255,
     "gradient": lambda: np.broadcast_to(np.linspace(0, 1, WIDTH, dtype=np.float32)[:, None], (HEIGHT, WIDTH, 3)).copy(),
     "grey": lambda: np.full((HEIGHT, WIDTH, 3), 119 / 255, np.float32),
     "noise": lambda: noise(HEIGHT, WIDTH, 3),
