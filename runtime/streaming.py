@@ -6,6 +6,7 @@ of rows lie in a temporary folder beside the target, so that they need its disk 
 
 import importlib.util
 import io
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ from .atomic import replacing
 from .errors import PictureError
 from .pictures import Floats, Picture, open_picture
 from .png_stream import PngStream
-from .tiling import Indices
+from .tiling import Indices, take
 
 Array = npt.NDArray[Any]
 
@@ -82,13 +83,10 @@ class RowSource:
 
     def rows(self, indices: Indices) -> tuple[Floats, ...]:
         """See `running.Source`."""
-        breaks = np.flatnonzero(np.abs(np.diff(indices)) != 1) + 1
-        runs = [self._run(int(run[0]), int(run[-1])) for run in np.split(indices, breaks)]
-        return as_picture(np.concatenate(runs) if len(runs) > 1 else runs[0]).layers
-
-    def _run(self, first: int, last: int) -> Array:
-        rows = self._file.read(min(first, last), max(first, last) + 1)
-        return rows if first <= last else rows[::-1]
+        present, places = np.unique(indices, return_inverse=True)
+        runs = np.split(present, np.flatnonzero(np.diff(present) != 1) + 1)
+        levels = np.concatenate([self._file.read(int(run[0]), int(run[-1]) + 1) for run in runs])
+        return as_picture(take(levels, places, 0)).layers
 
 
 def as_picture(levels: Array) -> Picture:
@@ -144,9 +142,7 @@ def decode(source: Path, rows: Path, target: Path) -> RowFile:
     """Decode a picture file, upright, into a file of rows. Raises `PictureError` where it cannot be, or could never
     become `target`.
     """
-    import pyvips
-
-    pyvips.cache_set_max(0)
+    pyvips = _pyvips()
     try:
         image = _open(source, access="sequential")
         if image.get_typeof("orientation") and image.get("orientation") > 1:
@@ -187,8 +183,7 @@ def encoding(target: Path, kind: RowFile, metadata: Mapping[str, bytes]) -> Iter
 
 def _encode(read_end: int, draft: Path, suffix: str, options: Mapping[str, Any], metadata: Mapping[str, bytes]) -> None:
     """Encode the picture that comes through a pipe; its reading end is closed whatever happens. Raises `OSError`."""
-    import pyvips
-
+    pyvips = _pyvips()
     with os.fdopen(read_end, "rb") as pipe:
         source = pyvips.SourceCustom()
         source.on_read(pipe.read)
@@ -201,16 +196,14 @@ def _encode(read_end: int, draft: Path, suffix: str, options: Mapping[str, Any],
 
 
 def _open(source: Path, access: str) -> Any:
-    import pyvips
-
+    pyvips = _pyvips()
     # Not by its name, in which pyvips would look for options in brackets.
     return pyvips.Image.new_from_source(pyvips.Source.new_from_file(str(source)), "", access=access, fail=True)
 
 
 def _carry(image: Any, metadata: Mapping[str, bytes]) -> None:
     """Give a pyvips image the metadata, the way it comes from a JPEG: its EXIF is written from the single fields."""
-    import pyvips
-
+    pyvips = _pyvips()
     buffer = io.BytesIO()
     Image.new("RGB", (1, 1)).save(buffer, "JPEG", exif=metadata.get("exif", b""))
     exif = pyvips.Image.new_from_buffer(buffer.getvalue(), "")
@@ -220,6 +213,15 @@ def _carry(image: Any, metadata: Mapping[str, bytes]) -> None:
     for key, field in (("icc_profile", "icc-profile-data"), ("xmp", "xmp-data")):
         if key in metadata:
             image.set_type(pyvips.GValue.blob_type, field, metadata[key])
+
+
+def _pyvips() -> Any:
+    """pyvips, which keeps no results for later and reports by its exceptions only."""
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    logging.getLogger("pyvips").addHandler(logging.NullHandler())
+    return pyvips
 
 
 def _first_line(error: Exception) -> str:
