@@ -65,7 +65,7 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
     JPEG is written at quality 95, 4:4:4. A mode that the format cannot hold is brought to 8 bits; an alpha channel is
     dropped only if it is opaque. The file appears complete or not at all. Raises `PictureError`.
 
-    >>> save_picture(upscale("photo.jpg"), "photo_x4.png")  # doctest: +SKIP
+    >>> save_picture(runtime.upscale("photo.jpg"), "photo_x4.png")
     """
     path = Path(path)
     form = check_output(path)

@@ -72,8 +72,9 @@ class Upscaler:
     def close(self) -> None:
         """Let go of the engine; calls already under way finish, others raise `SettingError`.
 
-        >>> upscaler.close()
-        >>> upscaler(np.zeros((30, 40, 3), np.uint8))
+        >>> closed = runtime.load()
+        >>> closed.close()
+        >>> closed(np.zeros((30, 40, 3), np.uint8))
         Traceback (most recent call last):
         runtime.errors.SettingError: ...: this upscaler is closed; load it again
         """
