@@ -154,6 +154,9 @@ def bench(
     peers: Annotated[
         bool, typer.Option("--peers", help="Beside networks of known shapes, random weights (needs the dev extra).")
     ] = False,
+    overhead: Annotated[
+        bool, typer.Option("--overhead", help="Also what the runtime adds to the bare engine on the same tiles.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
     """Time the model on this device: cold start, warm runs, memory.
@@ -161,11 +164,12 @@ def bench(
     \b
     Examples:
       tadsr bench
+      tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
     from .bench import run_bench, show_bench
 
-    report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers)
+    report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers, overhead=overhead)
     show_bench(report, as_json=as_json)
 
 
