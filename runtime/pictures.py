@@ -122,7 +122,8 @@ def quantise(values: Floats, dtype: np.dtype[Any]) -> Array:
     """
     clipped = np.clip(values, 0.0, 1.0)
     if dtype.kind == "u":
-        clipped = np.rint(clipped * np.float32(np.iinfo(dtype).max))
+        clipped *= np.float32(np.iinfo(dtype).max)
+        np.rint(clipped, out=clipped)
     return clipped.astype(dtype)
 
 

@@ -20,8 +20,8 @@ Floats = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Cancel = Callable[[], bool]
 
-PAINTED_AT_ONCE = 2**17
-"""Values in one step of painting, so that they stay in a processor's cache."""
+PAINTED_AT_ONCE = 2**19
+"""Values in one step of painting: few enough for a processor's cache, enough to be worth a thread's turn."""
 
 
 class Source(Protocol):

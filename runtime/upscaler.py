@@ -31,8 +31,8 @@ from .tiling import round_up
 __all__ = ["SEAMS", "Options", "Progress", "Upscaler"]
 
 WARMUP_SIDE = 64
-PAINTERS = 2
-"""Threads that bring an engine's floats to pixels: with one, that alone is 5 % of what INT8 takes."""
+PAINTERS = 4
+"""Threads that bring an engine's floats to pixels, at most; with one, that alone is 5 % of what INT8 takes."""
 
 Result = TypeVar("Result")
 
