@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 from .errors import PictureError, TileError
@@ -32,8 +32,9 @@ IN_STRIPS = Way(needed_for_rows, "even in strips", "allow more, or leave out til
 
 @dataclass(frozen=True)
 class Choice:
-    """Tiles, the file that runs them, and how many of them go into one call."""
+    """Tiles of the size that was asked for or offered, the file that runs them, and how many go into one call."""
 
+    tile: int | None
     artifact: Artifact
     plan: Plan
     work: Work
@@ -76,7 +77,7 @@ def choices(manifest: Manifest, sizes: TileSizes, header: Header, settings: Sett
             wrap=settings.wrap,
         )
         shape = (header.height, header.width, header.channels, header.itemsize)
-        return Choice(artifact, plan, Work(*shape, manifest.scale, target, batch))
+        return Choice(tile, artifact, plan, Work(*shape, manifest.scale, target, batch))
 
     first = choice(settings.tile, settings.batch)
     yield first
@@ -101,7 +102,9 @@ def within(limit: int | None, way: Way, offered: Iterator[Choice], settings: Set
         yield from offered
         return
     needs = []
-    for choice in islice(offered, None if settings.tile is None else 1):
+    for choice in offered:
+        if settings.tile not in (None, choice.tile):
+            break
         needs.append(choice.needs(way))
         if needs[-1] <= limit:
             yield from chain([choice], offered)

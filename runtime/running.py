@@ -1,7 +1,7 @@
 """Run the tiles of a picture through an engine and paint what they give into a sink."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
@@ -13,12 +13,11 @@ import numpy.typing as npt
 from .backends import Session
 from .errors import BackendError, Cancelled
 from .pipeline import run_ahead
+from .settings import Cancel, Progress
 from .sinks import Array, Sink
 from .tiling import Indices, Plan, Span, cut_tile, kept_part, take
 
 Floats = npt.NDArray[np.float32]
-Progress = Callable[[int, int], None]
-Cancel = Callable[[], bool]
 
 PAINTED_AT_ONCE = 2**19
 """Values in one step of painting: few enough for a processor's cache, enough to be worth a thread's turn."""

@@ -1,7 +1,8 @@
-"""Pictures larger than memory: decoded to a file of plain rows, enlarged strip by strip, encoded from such a file.
+"""Pictures larger than memory: decoded to a file of plain rows, enlarged strip by strip, encoded as they come.
 
-pyvips (the extra `imaging`) does what Pillow cannot: decode and encode without holding the whole picture. The two files
-of rows lie in a temporary folder beside the target, so that they need its disk and never the memory.
+pyvips (the extra `imaging`) does what Pillow cannot: decode and encode without holding the whole picture. The decoded
+rows lie in a temporary file beside the target, where any of them can be read again; the enlarged ones go into the
+encoder as they finish, through a pipe.
 """
 
 import importlib.util
