@@ -59,7 +59,7 @@ class Upscaler:
         self._painters = ThreadPoolExecutor(min(PAINTERS, threads or os.cpu_count() or 1))
         self._loading = threading.Lock()
         self._sessions: dict[Artifact, Session] | None = {}
-        self._session(self.artifact)
+        self.session(self.artifact)
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -88,7 +88,7 @@ class Upscaler:
         >>> upscaler.warmup()
         """
         side = self.artifact.tile or round_up(WARMUP_SIDE, self.manifest.align)
-        self._session(self.artifact).run(np.zeros((1, 3, side, side), np.float32))
+        self.session(self.artifact).run(np.zeros((1, 3, side, side), np.float32))
 
     @overload
     def __call__(self, image: Array, **options: Unpack[Options]) -> Array: ...
@@ -210,7 +210,7 @@ class Upscaler:
                 warnings.warn(f"out of memory with {tiles}; going on with {choice.tiles}", RuntimeWarning, stacklevel=4)
 
     def _paint(self, choice: Choice, source: Source, sink: Sink, settings: Settings) -> None:
-        session = self._session(choice.artifact)
+        session = self.session(choice.artifact)
         work, scale = choice.work, self.manifest.scale
         if work.reduced:
             sink = ReducingSink(sink, work.layers, (work.width * scale, work.height * scale), work.target)
@@ -228,7 +228,8 @@ class Upscaler:
     def _name(self, choice: Choice) -> str:
         return f"{self.bundle.path}: {choice.artifact.file} on {choice.artifact.backend}"
 
-    def _session(self, artifact: Artifact) -> Session:
+    def session(self, artifact: Artifact) -> Session:
+        """The engine for a file of the bundle, loaded when it is first asked for. Raises what loading raises."""
         with self._loading:
             sessions = self._sessions
             if sessions is None:

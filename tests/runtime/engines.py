@@ -27,7 +27,7 @@ class Watched:
 @contextmanager
 def watched(upscaler: runtime.Upscaler, inspect: Inspect, max_batch: int | None = None) -> Iterator[None]:
     """All that `upscaler` runs inside the block goes past `inspect`."""
-    real = upscaler._session
+    real = upscaler.session
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upscaler, "_session", lambda artifact: Watched(real(artifact), inspect, max_batch))
+        patch.setattr(upscaler, "session", lambda artifact: Watched(real(artifact), inspect, max_batch))
         yield

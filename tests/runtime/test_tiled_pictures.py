@@ -126,7 +126,7 @@ def test_what_is_not_finite_fails_and_names_the_tile(toy: Upscaler) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         broken = Broken()
-        patch.setattr(toy, "_session", lambda artifact: broken)
+        patch.setattr(toy, "session", lambda artifact: broken)
         with pytest.raises(BackendError, match=r"NaN or infinite values in tile 4 of 4 \(x=20, y=20\)"):
             toy(noise(50, 52, 3)[:, :50], tile=32, batch=2)
 
