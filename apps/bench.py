@@ -19,10 +19,12 @@ import runtime
 from runtime.upscaler import Upscaler
 
 from .errors import CommandError
+from .overhead import OverheadTiming, time_overhead
 from .peers import NetworkTiming, time_side_by_side
 from .precisions import FileTiming, time_files, usable_files
 
 SIDES = (128, 512)
+OVERHEAD_SIDES = (512, 1024)
 CONDITIONS = {
     "input": "a square picture of uniform noise, 8-bit RGB array",
     "upscale": "array in, array out, each size in a fresh process of its own",
@@ -31,6 +33,8 @@ CONDITIONS = {
     "peak_memory": "the most resident memory of that process, Python included",
     "files": "one call of the network on the same float32 input for every file of the bundle that runs here, one "
     "process, in rounds that run each file twice and count the second; no reading, tiling or saving",
+    "overhead": "a picture of noise by the bare engine, tile after tile, by the runtime, array in and array out, and "
+    "by the bare engine with two tiles at once, in one process, in rounds of each; the first round is not counted",
     "peers": "one InferenceSession.run on the same 1x3x128x128 float32 input for every network: ONNX Runtime, CPU, "
     "fp32, one process, in rounds that run each network twice and count the second; no reading, tiling or saving; the "
     "peers' weights are random",
@@ -61,10 +65,15 @@ class BenchReport:
     upscale: list[PictureTiming]
     files: list[FileTiming]
     peers: list[NetworkTiming] | None
+    overhead: list[OverheadTiming] | None
 
 
-def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats: int, peers: bool) -> BenchReport:
-    """Time pictures of `SIDES` in fresh processes, and if `peers`, the network beside others. Raises `TadsrError`."""
+def run_bench(
+    bundle: Path | None, *, version: str, threads: int | None, repeats: int, peers: bool, overhead: bool
+) -> BenchReport:
+    """Time pictures of `SIDES` in fresh processes; if `peers`, the network beside others, and if `overhead`, the
+    runtime beside the bare engine. Raises `TadsrError`.
+    """
     console = Console(stderr=True)
     with runtime.load(bundle, threads=threads) as upscaler:
         model = _describe(upscaler)
@@ -82,16 +91,23 @@ def run_bench(bundle: Path | None, *, version: str, threads: int | None, repeats
     if peers:
         with console.status("the network beside its peers"):
             networks = time_side_by_side(upscaler.bundle, threads=threads, repeats=repeats)
+    added = None
+    if overhead:
+        added = []
+        for side in OVERHEAD_SIDES:
+            with console.status(f"the runtime beside the bare engine, {side}x{side}"):
+                added += time_overhead(upscaler.bundle, side, threads=threads, repeats=repeats)
     return BenchReport(
         model=model,
         machine=machine,
-        versions={"tadsr": version, "python": platform.python_version(), **_versions("onnxruntime", "numpy", "pillow")},
+        versions={"tadsr": version, "python": platform.python_version(), **versions("onnxruntime", "numpy", "pillow")},
         threads=threads,
         repeats=repeats,
         conditions=CONDITIONS,
         upscale=pictures,
         files=files,
         peers=networks,
+        overhead=added,
     )
 
 
@@ -130,6 +146,15 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
                 peer.network, *sizes, f"{peer.median_ms:.1f}", f"{peer.min_ms:.1f}", f"{peer.ratio_to_ours:.2f}"
             )
         console.print(networks)
+    if report.overhead is not None:
+        added = Table("file", "picture", "tiles", "bare ms", "runtime ms", "added", "two at once", title="The runtime")
+        for each in report.overhead:
+            times = [f"{value:.1f}" for value in (each.bare_median_ms, each.runtime_median_ms)]
+            gain = "–" if each.two_at_once is None else f"{each.two_at_once:+.1%}"
+            size = f"{each.side}x{each.side}"
+            name = f"{each.backend}/{each.precision}"
+            added.add_row(name, size, str(each.tiles), *times, f"{each.overhead:+.1%}", gain)
+        console.print(added)
 
 
 def describe_machine() -> dict[str, Any]:
@@ -146,7 +171,7 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _versions(*packages: str) -> dict[str, str | None]:
+def versions(*packages: str) -> dict[str, str | None]:
     versions: dict[str, str | None] = dict.fromkeys(packages)
     for package in packages:
         with suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime-gpu and its kin have other names

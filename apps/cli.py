@@ -113,6 +113,22 @@ def upscale(
     strip_metadata: Annotated[
         bool, typer.Option("--strip-metadata", help="Leave out EXIF and XMP: camera, place, time, names.")
     ] = False,
+    wrap: Annotated[
+        bool, typer.Option("--wrap", help="A texture whose opposite sides meet; then the result's do.")
+    ] = False,
+    scale: Annotated[
+        int | None, typer.Option(min=1, help="How many times larger.", show_default="as often as the model does it")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Exact size of the result, for example 1920x1080.")
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(help="The most memory to use, for example 700MB; large pictures then go through in strips."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the engine.", show_default="the engine's choice")
+    ] = None,
 ) -> None:
     """Enlarge pictures.
 
@@ -124,25 +140,27 @@ def upscale(
       tadsr upscale photo.jpg                    makes photo_x4.png
       tadsr upscale photo.jpg -o big.jpg
       tadsr upscale photos holiday.png -o large
+      tadsr upscale scan.tif --max-memory 700MB  needs tadsr[imaging] if the result is larger than that
     """
     import runtime
     from runtime.commands import say
 
     from .errors import CommandError
     from .jobs import check_jobs, make_folders, plan_jobs, suffix_of
-    from .upscaling import run_jobs
+    from .upscaling import parse_size, run_jobs
 
     warnings.filterwarnings("ignore", module="PIL")  # it warns of what is odd in a file that it reads all the same
     suffix = suffix_of(form)
-    with runtime.load(bundle, backend=backend, precision=precision) as upscaler:
-        jobs = plan_jobs(inputs, output, scale=upscaler.manifest.scale, suffix=suffix)
+    exact = None if size is None else parse_size(size)
+    options = runtime.Options(tile=tile, seam=seam, wrap=wrap, scale=scale, size=exact, max_memory=max_memory)
+    with runtime.load(bundle, backend=backend, precision=precision, threads=threads) as upscaler:
+        jobs = plan_jobs(inputs, output, scale=scale or upscaler.manifest.scale, suffix=suffix)
         check_jobs(jobs, overwrite=overwrite)
         make_folders(jobs)
         failures = run_jobs(
             upscaler,
             jobs,
-            tile=tile,
-            seam=seam,
+            options,
             strip_metadata=strip_metadata,
             quality=quality,
             done=say,
@@ -197,6 +215,9 @@ def bench(
     peers: Annotated[
         bool, typer.Option("--peers", help="Beside networks of known shapes, random weights (needs the dev extra).")
     ] = False,
+    overhead: Annotated[
+        bool, typer.Option("--overhead", help="Also what the runtime adds to the bare engine on the same tiles.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
     """Time the model on this device: cold start, warm runs, memory.
@@ -204,11 +225,12 @@ def bench(
     \b
     Examples:
       tadsr bench
+      tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
     from .bench import run_bench, show_bench
 
-    report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers)
+    report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers, overhead=overhead)
     show_bench(report, as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """Do the jobs one after the other, with bars on a terminal."""
 
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -9,17 +10,28 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from runtime import PictureWarning, SettingError, TadsrError, Upscaler, upscale_file
+from runtime import Options, PictureWarning, SettingError, TadsrError, Upscaler
 
 from .jobs import Job
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of a text such as "1920x1080". Raises `SettingError`.
+
+    >>> parse_size("1920x1080")
+    (1920, 1080)
+    """
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise SettingError(f"size={text}: is no size; write it as 1920x1080")
+    return int(found[1]), int(found[2])
 
 
 def run_jobs(
     upscaler: Upscaler,
     jobs: Sequence[Job],
+    options: Options,
     *,
-    tile: int | None,
-    seam: str,
     strip_metadata: bool,
     quality: int | None,
     done: Callable[[str], None],
@@ -52,20 +64,16 @@ def run_jobs(
         for job in jobs:
             current = bars.add_task(job.source.name, total=None, unit="tiles")
 
-            def progress(finished: int, total: int, task: TaskID = current) -> None:
+            def progress(finished: int, total: int, task: TaskID = current, name: str = job.source.name) -> None:
                 bars.update(task, completed=finished, total=total)
+                if finished == total:
+                    bars.update(task, description=f"saving {name}")
 
+            watched: Options = {**options, "progress": progress}
             try:
                 with _told(warned):
-                    width, height = upscale_file(
-                        upscaler,
-                        job.source,
-                        job.target,
-                        strip_metadata=strip_metadata,
-                        quality=quality,
-                        progress=progress,
-                        tile=tile,
-                        seam=seam,
+                    width, height = upscaler.to_file(
+                        job.source, job.target, strip_metadata=strip_metadata, quality=quality, **watched
                     )
                 done(f"{job.target} ({width}x{height})")
             except SettingError:

@@ -54,7 +54,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
 
     Raises `BundleError`.
 
-    >>> read_bundle("photo.tadsr").manifest.scale  # doctest: +SKIP
+    >>> read_bundle("photo.tadsr").manifest.scale
     4
     """
     path = Path(path)
@@ -74,7 +74,9 @@ def write_bundle(folder: str | os.PathLike[str], manifest: Manifest, files: Mapp
     `files` maps each `Artifact.file` of `manifest` to the file that is copied there. The folder appears complete or not
     at all, and a bundle that stood there before survives a failure. Raises `BundleError`.
 
-    >>> write_bundle("photo.tadsr", manifest, {"fp32.onnx": Path("student.onnx")})  # doctest: +SKIP
+    >>> manifest = read_bundle("photo.tadsr").manifest
+    >>> write_bundle("mine.tadsr", manifest, {"toy.onnx": Path("photo.tadsr/toy.onnx")}).path.name
+    'mine.tadsr'
     """
     folder = Path(folder).absolute()
     check_target(folder)

@@ -46,7 +46,7 @@ def decode_file(path: Path) -> Decoded:
     """
     with open_image(path) as image:
         if (count := frame_count(image)) > 1:
-            message = f"{path}: has {count} frames, of which the first is used; runtime.upscale_file takes them all"
+            message = f"{path}: has {count} frames, of which the first is used; Upscaler.to_file takes them all"
             warnings.warn(message, PictureWarning, stacklevel=3)
         if has_deep_colour(image):
             if can_read_deep(image):

@@ -29,6 +29,10 @@ class OutOfMemoryError(BackendError):
     """An engine has not enough memory for what it was given: a smaller tile may fit."""
 
 
+class Cancelled(TadsrError):  # noqa: N818  (no error of anyone's)
+    """The caller's `cancel` asked for an end."""
+
+
 class BackendWarning(UserWarning):
     """The engine that `backend="auto"` chose cannot be used: one line that says why, and which one takes its place."""
 

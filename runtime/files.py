@@ -33,9 +33,6 @@ def upscale_file(
     its timing, or every page. `strip_metadata` leaves out EXIF and XMP; the ICC profile stays, it is part of the
     colours. `quality` is as in `save_picture`, `settings` are those of `upscaler`. What cannot be kept is said by a
     `PictureWarning`. The target appears complete or not at all; the source is only read. Raises a `TadsrError`.
-
-    >>> with runtime.load() as upscaler:  # doctest: +SKIP
-    ...     runtime.upscale_file(upscaler, "cat.gif", "cat_x4.webp")
     """
     source, target = Path(source), Path(target)
     check_output(target)

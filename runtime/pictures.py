@@ -106,7 +106,7 @@ class Picture:
         if self.ndim is not None:
             return canvas[..., 0] if self.ndim == 2 else canvas
         if canvas.dtype == np.uint16 and canvas.shape[-1] > 1:
-            message = "a PIL.Image holds no 16-bit colour, so the result has 8 bits; runtime.upscale_file keeps all 16"
+            message = "a PIL.Image holds no 16-bit colour, so the result has 8 bits; Upscaler.to_file keeps all 16"
             warnings.warn(message, PictureWarning, stacklevel=3)
             canvas = to_8_bit(canvas)
         return as_image(canvas, self.metadata)
@@ -136,7 +136,8 @@ def quantise(values: Floats, dtype: np.dtype[Any]) -> Array:
     """
     clipped = np.clip(values, 0.0, 1.0)
     if dtype.kind == "u":
-        clipped = np.rint(clipped * np.float32(np.iinfo(dtype).max))
+        clipped *= np.float32(np.iinfo(dtype).max)
+        np.rint(clipped, out=clipped)
     return clipped.astype(dtype)
 
 

@@ -127,7 +127,7 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str], *, quality:
     sRGB; an alpha channel is dropped only if it is opaque. The file appears complete or not at all. Raises
     `PictureError` or `SettingError`.
 
-    >>> save_picture(upscale("photo.jpg"), "photo_x4.png")  # doctest: +SKIP
+    >>> save_picture(runtime.upscale("photo.jpg"), "photo_x4.png")
     """
     path = Path(path)
     form = check_output(path)

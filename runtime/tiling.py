@@ -4,8 +4,11 @@ The network zero-pads at the border of what it is given. At the picture's own bo
 picture does too, so a tile keeps everything up to it. At an inner edge the zeros spoil `radius` pixels: these are
 dropped. Tile origins lie on multiples of `align`, so strided layers see the same grid in every tile. Hence, with the
 true receptive radius, tiles equal the whole picture; there is nothing to blend.
+
+A texture that wraps around has no border: tiles reach `radius` beyond it on every side and see the opposite side there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +18,7 @@ import numpy.typing as npt
 from .errors import TileError
 
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
 
 WHOLE_PICTURE_AREA = 512 * 512
 AUTO_TILE = 512
@@ -32,17 +36,32 @@ class Span:
 
 @dataclass(frozen=True)
 class Plan:
-    """All tiles of a height x width picture: every row span crossed with every column span."""
+    """All tiles of a height x width picture: every row span crossed with every column span; all have one shape."""
 
     height: int
     width: int
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
+    wrap: bool = False
 
     @property
     def tiles(self) -> list[tuple[Span, Span]]:
         """(row, column) of each tile, in reading order."""
         return [(row, column) for row in self.rows for column in self.columns]
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Height and width of what the network sees."""
+        row, column = self.rows[0], self.columns[0]
+        return row.stop - row.start, column.stop - column.start
+
+    def row_indices(self, row: Span) -> Indices:
+        """Which rows of the picture a tile sees, in order."""
+        return _indices(self.height, row, self.wrap)
+
+    def column_indices(self, column: Span) -> Indices:
+        """Which columns of the picture a tile sees, in order."""
+        return _indices(self.width, column, self.wrap)
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -50,7 +69,12 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def reflect_indices(length: int, start: int, stop: int) -> npt.NDArray[np.intp]:
+def smallest_tile(radius: int, align: int) -> int:
+    """The smallest side of a tile of which anything is left when `radius` pixels are dropped at two edges."""
+    return round_up(2 * radius + align, align)
+
+
+def reflect_indices(length: int, start: int, stop: int) -> Indices:
     """Where positions [start, stop) of an axis lie once it is continued by repeated reflection about its end pixels.
 
     Equals `numpy.pad(mode="reflect")` for any length >= 1; a single pixel repeats itself.
@@ -61,35 +85,41 @@ def reflect_indices(length: int, start: int, stop: int) -> npt.NDArray[np.intp]:
 
 
 def plan_tiles(
-    height: int, width: int, *, align: int, radius: int, tile: int | None = None, fixed: int | None = None
+    height: int,
+    width: int,
+    *,
+    align: int,
+    radius: int,
+    tile: int | None = None,
+    fixed: int | None = None,
+    wrap: bool = False,
 ) -> Plan:
     """Choose the tiles for a height x width picture.
 
-    `tile` is the side of a tile, None chooses: the whole picture up to 512 x 512 pixels, then tiles of at most 512.
-    `fixed` is the side of a network that takes no other size: a smaller picture is then padded up to it.
-    Raises `TileError` where the tile size cannot work, naming sizes that do.
+    `tile` is the side of a tile, a multiple of `align`; None chooses: the whole picture up to 512 x 512 pixels, then
+    tiles of at most 512. `fixed` is the side of a network that takes no other size: a smaller picture is then padded up
+    to it. `wrap` is for a texture whose opposite sides meet. Raises `TileError` where the tile is too small for the
+    radius, naming sizes that do.
 
     >>> len(plan_tiles(600, 1000, align=4, radius=20, tile=256).tiles)
     15
     """
-    if fixed is not None:
-        if tile not in (None, fixed):
-            raise TileError(f"tile={tile}: this model was built for tiles of {fixed}; use tile={fixed} or tile=None")
-        tile = fixed
-    if tile is not None and (tile < align or tile % align):
-        near = round_up(max(tile, 1), align)
-        raise TileError(f"tile={tile}: a tile is a multiple of {align} pixels; use for example tile={near}")
-    lengths = [max(round_up(length, align), fixed or 0) for length in (height, width)]
-    sides = [tile, tile] if tile is not None else _auto_tiles(lengths, radius, align)
-    needed = round_up(2 * radius + align, align)
-    if any(length > side and side < needed for length, side in zip(lengths, sides, strict=True)):
+    margin = round_up(radius, align) if wrap else 0
+    lengths = [height + 2 * margin, width + 2 * margin]
+    padded = [max(round_up(length, align), fixed or 0) for length in lengths]
+    side = fixed or tile
+    sides = [side, side] if side is not None else _auto_tiles(padded, radius, align)
+    needed = smallest_tile(radius, align)
+    if any(whole > side and side < needed for whole, side in zip(padded, sides, strict=True)):
         remedy = "use seam='fast' or another model" if fixed else f"use tile=None or a multiple of {align} >= {needed}"
-        raise TileError(f"tile={tile}: too small to tile with a seam of {radius} pixels on each side; {remedy}")
+        raise TileError(f"tile={side}: too small to tile with a seam of {radius} pixels on each side; {remedy}")
     rows, columns = (
-        axis_spans(length, padded, min(side, padded), radius, align)
-        for length, padded, side in zip((height, width), lengths, sides, strict=True)
+        axis_spans(length, whole, min(side, whole), radius, align)
+        for length, whole, side in zip(lengths, padded, sides, strict=True)
     )
-    return Plan(height, width, rows, columns)
+    if wrap:
+        rows, columns = _without_margin(rows, height, margin), _without_margin(columns, width, margin)
+    return Plan(height, width, rows, columns, wrap)
 
 
 def axis_spans(length: int, padded: int, tile: int, radius: int, align: int) -> tuple[Span, ...]:
@@ -106,6 +136,15 @@ def axis_spans(length: int, padded: int, tile: int, radius: int, align: int) -> 
     )
 
 
+def _without_margin(spans: Sequence[Span], length: int, margin: int) -> tuple[Span, ...]:
+    """Spans of an axis that has a margin at both ends, in positions of the axis without it: nothing there is kept."""
+    moved = [
+        Span(s.start - margin, s.stop - margin, max(s.keep_start - margin, 0), min(s.keep_stop - margin, length))
+        for s in spans
+    ]
+    return tuple(span for span in moved if span.keep_start < span.keep_stop)
+
+
 def _auto_tiles(lengths: list[int], radius: int, align: int) -> list[int]:
     if lengths[0] * lengths[1] <= WHOLE_PICTURE_AREA:
         return lengths
@@ -120,15 +159,26 @@ def _auto_tiles(lengths: list[int], radius: int, align: int) -> list[int]:
     return sides
 
 
-def cut_tile(pixels: Floats, row: Span, column: Span) -> Floats:
-    """What the network sees of `pixels`, float32 [H, W, 3], reflected where the tile reaches beyond: [1, 3, h, w]."""
-    y = reflect_indices(pixels.shape[0], row.start, row.stop)
-    x = reflect_indices(pixels.shape[1], column.start, column.stop)
-    return np.ascontiguousarray(pixels[y[:, None], x].transpose(2, 0, 1)[None])
+def _indices(length: int, span: Span, wrap: bool) -> Indices:
+    if wrap:
+        return np.arange(span.start, span.stop) % length
+    return reflect_indices(length, span.start, span.stop)
 
 
-def kept_part(result: Floats, row: Span, column: Span, scale: int) -> tuple[slice, slice, Floats]:
-    """Where in the whole result to paste what of a tile's `result` [1, 3, scale*h, scale*w]: rows, columns, HWC."""
+def take(values: Floats, indices: Indices, axis: int) -> Floats:
+    """`values` at `indices` along an axis; a view where they run on without a break, which most tiles do."""
+    first, last = int(indices[0]), int(indices[-1])
+    if last - first + 1 == len(indices) and (np.diff(indices) == 1).all():
+        return values[(slice(None),) * axis + (slice(first, last + 1),)]
+    return np.take(values, indices, axis)
+
+
+def cut_tile(rows: Floats, columns: Indices) -> Floats:
+    """What the network sees of `rows` [h, W, 3] at these columns: float32 [3, h, w], contiguous."""
+    return np.ascontiguousarray(take(rows, columns, 1).transpose(2, 0, 1))
+
+
+def kept_part(result: Floats, row: Span, column: Span, scale: int) -> Floats:
+    """What is pasted of a tile's `result` [3, scale*h, scale*w]: a view [kept height, kept width, 3]."""
     inner = [slice((s.keep_start - s.start) * scale, (s.keep_stop - s.start) * scale) for s in (row, column)]
-    rows, columns = (slice(s.keep_start * scale, s.keep_stop * scale) for s in (row, column))
-    return rows, columns, result[0, :, inner[0], inner[1]].transpose(1, 2, 0)
+    return result[:, inner[0], inner[1]].transpose(1, 2, 0)

@@ -13,6 +13,7 @@ PAGES = (
     "docs/compression.md",
     "docs/folding.md",
     "docs/performance.md",
+    "docs/tiling.md",
 )
 
 

@@ -37,6 +37,7 @@ LATER = {
     "runtime/backends/tensorrt.py": {"tensorrt", "torch"},
     "runtime/decoding.py": {"pillow_heif"},
     "runtime/depth.py": {"pyvips"},
+    "runtime/streaming.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

@@ -34,6 +34,9 @@ BLOCKS = (
     Block("docs/compression.md", "int8", ("compression", "int8_speed"), tables.int8),
     Block("docs/folding.md", "noise", ("noise",), tables.noise),
     Block("docs/performance.md", "figures", ("training_speed*",), tables.training_speeds),
+    Block("docs/performance.md", "overhead", ("overhead",), tables.overhead),
+    Block("docs/tiling.md", "tiling", ("tiling",), tables.tiling),
+    Block("docs/tiling.md", "memory", ("../../runtime/memory",), tables.memory),
 )
 
 

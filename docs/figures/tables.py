@@ -245,3 +245,48 @@ def recipes(trials: Sequence[dict[str, Any]]) -> str:
             f"| {'lowers' if lowered else trial['problem']} |"
         )
     return "\n".join(lines)
+
+
+PRECISIONS = {"fp32": "fp32", "int8": "INT8"}
+
+
+def tiling(figures: dict[str, Any]) -> str:
+    """A row per precision, seam and tile size, a column per kind of picture; levels of 255."""
+    cells: dict[tuple[str, str, int], list[str]] = {}
+    for row in figures["rows"]:
+        cell = f"{row['largest']:.3f}, {row['beyond_one_level']:.3%}"
+        cells.setdefault((PRECISIONS[row["precision"]], row["seam"], row["tile"]), []).append(cell)
+    kinds = list(dict.fromkeys(row["picture"] for row in figures["rows"]))
+    lines = [f"| | `seam=` | `tile=` | {' | '.join(kinds)} |", "|---" * (3 + len(kinds)) + "|"]
+    for (precision, seam, tile), found in cells.items():
+        lines.append(f"| {precision} | {seam} | {tile} | {' | '.join(found)} |")
+    return "\n".join(lines)
+
+
+def overhead(report: dict[str, Any]) -> str:
+    """A row per file and picture of `tadsr bench --overhead --json`."""
+    lines = ["| | picture | tiles | bare engine | runtime | added | two tiles at once |", "|---" * 7 + "|"]
+    for row in report["overhead"]:
+        times = f"{row['bare_median_ms']:.0f} ms | {row['runtime_median_ms']:.0f} ms | {row['overhead']:+.1%}"
+        gain = "–" if row["two_at_once"] is None else f"{row['two_at_once']:+.1%}"
+        sizes = f"{row['side']}×{row['side']} | {row['tiles']}"
+        lines.append(f"| {row['backend']}, {PRECISIONS[row['precision']]} | {sizes} | {times} | {gain} |")
+    machine, threads, repeats = (report[name] for name in ("machine", "threads", "repeats"))
+    return (
+        "\n".join(lines)
+        + f"""
+
+{threads} threads of {machine["cpu"].strip()}, {repeats} rounds, load {machine["load"]} before measuring. By
+`tadsr bench --overhead --threads {threads} --repeats {repeats} --json` into
+[figures/overhead.json](figures/overhead.json)."""
+    )
+
+
+def memory(measured: dict[str, Any]) -> str:
+    """A row per engine and precision, a column per tile size."""
+    sides = [round(pixels**0.5) for pixels, _ in measured["engines"][0]["points"]]
+    lines = [f"| tile | {' | '.join(f'{side}×{side}' for side in sides)} |", "|---" * (1 + len(sides)) + "|"]
+    for row in measured["engines"]:
+        cells = [f"{peak / 1e6:.0f} MB" for _, peak in row["points"]]
+        lines.append(f"| {row['backend']}, {PRECISIONS[row['precision']]} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -105,7 +105,7 @@ def test_wide_gamuts_look_the_same(upscaler: runtime.Upscaler, space: str, suffi
     """Whatever the profile makes of the numbers: also where nothing in sRGB looks like it."""
     before, after = tmp_path / "before.png", tmp_path / f"after{suffix}"
     Image.fromarray(chart()).save(before, icc_profile=rgb_profile(space))
-    runtime.upscale_file(upscaler, before, after)
+    upscaler.to_file(before, after)
     seen = managed_lab(before, PATCH)
     assert ciede2000(seen, managed_lab(after, 4 * PATCH)).mean() <= FLAT
     untagged = managed_lab(after, 4 * PATCH, profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "SIDES", (16, 32))
+    monkeypatch.setattr(bench, "OVERHEAD_SIDES", (32, 600))
 
 
 def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
@@ -59,6 +60,18 @@ def test_files_of_two_precisions_side_by_side(tadsr: Tadsr, toy_bundle: Path, tm
     assert [row["ratio_to_first"] for row in rows[::2]] == [1, 1]
     assert rows[1]["ratio_to_first"] == pytest.approx(rows[0]["median_ms"] / rows[1]["median_ms"])
     assert "onnx/int8" in tadsr("bench", "--bundle", both, "--repeats", 1).out
+
+
+def test_the_runtime_beside_the_bare_engine(tadsr: Tadsr, toy_bundle: Path) -> None:
+    done = tadsr("bench", "--bundle", toy_bundle, "--repeats", 1, "--overhead", "--json")
+    assert (done.code, done.err) == (0, "")
+    rows = [row for row in json.loads(done.out)["overhead"] if row["backend"] == "onnx"]
+    assert [(row["side"], row["tiles"]) for row in rows] == [(32, 1), (600, 4)]
+    for row in rows:
+        assert row["overhead"] == pytest.approx(row["runtime_median_ms"] / row["bare_median_ms"] - 1)
+    assert rows[0]["two_at_once"] is None
+    assert rows[1]["two_at_once"] > -1
+    assert "600x600" in tadsr("bench", "--bundle", toy_bundle, "--repeats", 1, "--overhead").out
 
 
 def test_bundles_that_cannot_be_timed(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class Cases:
         target = folder / f"out{random.choice(TARGETS)}"
         form = self._pictures[sample].name.partition("-")[0]
         try:
-            size = runtime.upscale_file(self._upscaler, source, target)
+            size = self._upscaler.to_file(source, target)
         except runtime.TadsrError as error:
             check_message(error)
             check_folder(folder, {source})

@@ -6,6 +6,7 @@ from PIL import Image
 
 import runtime
 from runtime.errors import PictureError, SettingError
+from runtime.files import upscale_file
 
 SUFFIXES = [".png", ".jpg", ".webp", ".tif", ".gif"]
 
@@ -17,7 +18,7 @@ def test_the_source_is_only_read(suffix: str, toy_bundle: Path, tmp_path: Path) 
     source.chmod(0o444)
     before = source.read_bytes(), source.stat()
     with runtime.load(toy_bundle) as upscaler:
-        assert runtime.upscale_file(upscaler, source, tmp_path / "out.png") == (80, 48)
+        assert upscale_file(upscaler, source, tmp_path / "out.png") == (80, 48)
     assert source.read_bytes() == before[0]
     assert (source.stat().st_mtime_ns, source.stat().st_mode) == (before[1].st_mtime_ns, before[1].st_mode)
     assert {path.name for path in tmp_path.iterdir()} == {source.name, "out.png"}
@@ -27,7 +28,7 @@ def test_settings_and_progress_reach_the_upscaler(toy_bundle: Path, tmp_path: Pa
     Image.linear_gradient("L").convert("RGB").resize((50, 40)).save(tmp_path / "in.png")
     told: list[tuple[int, int]] = []
     with runtime.load(toy_bundle) as upscaler:
-        runtime.upscale_file(
+        upscale_file(
             upscaler,
             str(tmp_path / "in.png"),
             str(tmp_path / "out.png"),
@@ -49,13 +50,13 @@ def test_what_cannot_be_is_said_before_the_work(tmp_path: Path) -> None:
     source = tmp_path / "in.png"
     Image.new("RGB", (4, 4)).save(source)
     with pytest.raises(PictureError, match="unknown picture suffix"):
-        runtime.upscale_file(never, source, tmp_path / "out.psd")
+        upscale_file(never, source, tmp_path / "out.psd")
     with pytest.raises(PictureError, match="folder does not exist"):
-        runtime.upscale_file(never, source, tmp_path / "none" / "out.png")
+        upscale_file(never, source, tmp_path / "none" / "out.png")
     with pytest.raises(SettingError, match="quality=0"):
-        runtime.upscale_file(never, source, tmp_path / "out.jpg", quality=0)
+        upscale_file(never, source, tmp_path / "out.jpg", quality=0)
     with pytest.raises(PictureError, match="no such file"):
-        runtime.upscale_file(never, tmp_path / "none.png", tmp_path / "out.png")
+        upscale_file(never, tmp_path / "none.png", tmp_path / "out.png")
 
 
 def test_a_failing_network_leaves_nothing(tmp_path: Path) -> None:
@@ -64,5 +65,5 @@ def test_a_failing_network_leaves_nothing(tmp_path: Path) -> None:
 
     Image.new("RGB", (4, 4)).save(tmp_path / "in.png")
     with pytest.raises(runtime.BackendError):
-        runtime.upscale_file(failing, tmp_path / "in.png", tmp_path / "out.png")
+        upscale_file(failing, tmp_path / "in.png", tmp_path / "out.png")
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]

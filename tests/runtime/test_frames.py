@@ -7,6 +7,7 @@ from PIL import Image
 
 import runtime
 from runtime.errors import PictureError, PictureWarning
+from runtime.files import upscale_file
 from runtime.frames import FOREVER, Timing, read_frames, read_timing, save_frames
 from tests.conftest import write_toy_bundle
 
@@ -44,7 +45,7 @@ def rgba(path: Path) -> list[np.ndarray]:
 def test_a_clear_background_stays_clear(source: str, target: str, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     options = {"disposal": 2} if source == ".gif" else {}
     path = write(tmp_path / f"in{source}", moving(), duration=[100, 200, 300, 50], loop=0, **options)
-    assert runtime.upscale_file(upscaler, path, tmp_path / f"out{target}") == (4 * SIZE[0], 4 * SIZE[1])
+    assert upscale_file(upscaler, path, tmp_path / f"out{target}") == (4 * SIZE[0], 4 * SIZE[1])
     before, after = rgba(path), rgba(tmp_path / f"out{target}")
     assert len(after) == 4
     for small, large in zip(before, after, strict=True):
@@ -77,14 +78,14 @@ def test_equal_frames_become_one_of_both_durations(upscaler: runtime.Upscaler, t
     timing = read_timing(tmp_path / "a.png")
     assert timing is not None
     assert timing.durations == (300, 300)
-    runtime.upscale_file(upscaler, path, tmp_path / "b.webp")
+    upscale_file(upscaler, path, tmp_path / "b.webp")
     assert read_timing(tmp_path / "b.webp") == read_timing(path)
 
 
 def test_pages_keep_their_sizes_and_kinds(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     pages = [Image.new("L", (8, 4), 77), Image.new("RGB", (4, 12), "red"), Image.new("RGBA", (4, 4), (1, 2, 3, 99))]
     path = write(tmp_path / "pages.tif", pages)
-    runtime.upscale_file(upscaler, path, tmp_path / "out.tif")
+    upscale_file(upscaler, path, tmp_path / "out.tif")
     found = [(page.mode, page.size, page.getpixel((0, 0))) for page in read_frames(tmp_path / "out.tif")]
     assert found == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
 
@@ -110,7 +111,7 @@ def test_what_cannot_hold_them_is_said_before_the_work(tmp_path: Path) -> None:
         (pages, "out.png", r"PNG cannot hold the 4 pages of this picture; save as \.tif"),
     ):
         with pytest.raises(PictureError, match=message):
-            runtime.upscale_file(never, source, tmp_path / target)
+            upscale_file(never, source, tmp_path / target)
     assert {path.name for path in tmp_path.iterdir()} == {"a.gif", "b.tif"}
 
 
@@ -136,7 +137,7 @@ def test_the_previews_in_a_photo_are_no_frames(tmp_path: Path) -> None:
 def test_progress_goes_once_from_nothing_to_all(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
     told: list[tuple[int, int]] = []
-    runtime.upscale_file(upscaler, path, tmp_path / "b.png", progress=lambda *count: told.append(count))
+    upscale_file(upscaler, path, tmp_path / "b.png", progress=lambda *count: told.append(count))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

@@ -1,4 +1,4 @@
-"""Each cell of the tables in docs/pictures.md, through `runtime.upscale_file`, with a network that repeats pixels."""
+"""Each cell of the tables in docs/pictures.md, through `Upscaler.to_file`, with a network that repeats pixels."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 import runtime
+from runtime.files import upscale_file
 from runtime.metadata import Metadata, turned
 from runtime.pictures import as_image
 from runtime.saving import save_levels, save_picture
@@ -171,12 +172,12 @@ def test_what_is_kept(what: str, form: str, mark: str, upscaler: runtime.Upscale
     source = tmp_path / f"in{suffix if mark == '✓' else '.png'}"
     wanted.save(source)
     if mark == "✓":
-        runtime.upscale_file(upscaler, source, tmp_path / f"out{suffix}")
+        upscale_file(upscaler, source, tmp_path / f"out{suffix}")
         assert wanted.kept(tmp_path / f"out{suffix}")
     else:
         assert mark == "–"
         try:
-            runtime.upscale_file(upscaler, source, tmp_path / f"out{suffix}")
+            upscale_file(upscaler, source, tmp_path / f"out{suffix}")
         except runtime.PictureError:
             assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
         else:
@@ -196,7 +197,7 @@ def test_the_tables_speak_of_all_that_is_written() -> None:
 def test_strip_metadata(form: str, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     suffix = SUFFIXES[form]
     save(tmp_path / f"in{suffix}", exif=exif(), xmp=XMP, icc_profile=PROFILE)
-    runtime.upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", strip_metadata=True)
+    upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", strip_metadata=True)
     assert not has_exif(tmp_path / f"out{suffix}")
     assert b"a title" not in (tmp_path / f"out{suffix}").read_bytes()
     assert opened(tmp_path / f"out{suffix}").info["icc_profile"] == PROFILE
@@ -268,7 +269,7 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
     source = KINDS[kind](tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        runtime.upscale_file(upscaler, source, tmp_path / "out.png")
+        upscale_file(upscaler, source, tmp_path / "out.png")
     before, after = (runtime.decoding.decode_file(path).levels for path in (source, tmp_path / "out.png"))
     assert (after.dtype, after.shape[2]) == OUT[expected]
     peak = np.iinfo(after.dtype).max
@@ -284,7 +285,7 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
 def test_16_bit_colour_is_turned_too(form: str, orientation: int, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     suffix = SUFFIXES[form]
     save(tmp_path / f"in{suffix}", 3, np.uint16, exif=exif(Orientation=orientation))
-    runtime.upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
+    upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
     expected = turned(photo(3, np.uint16), orientation).repeat(4, axis=0).repeat(4, axis=1)
     after = runtime.decoding.decode_file(tmp_path / f"out{suffix}")
     np.testing.assert_allclose(after.levels, expected, atol=1)
@@ -293,5 +294,5 @@ def test_16_bit_colour_is_turned_too(form: str, orientation: int, upscaler: runt
 
 def test_a_grey_profile_stays_with_grey(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     save(tmp_path / "in.png", 1, icc_profile=grey_profile())
-    runtime.upscale_file(upscaler, tmp_path / "in.png", tmp_path / "out.jpg")
+    upscale_file(upscaler, tmp_path / "in.png", tmp_path / "out.jpg")
     assert opened(tmp_path / "out.jpg").info["icc_profile"] == grey_profile()

@@ -291,7 +291,7 @@ def test_16_bit_colour_without_pyvips_is_a_warning(tmp_path: Path, monkeypatch: 
     pytest.importorskip("pyvips", reason="needs the extra imaging to write such a file")
     levels = RNG.integers(0, 65536, (4, 6, 3), np.uint16)
     save_levels(levels, Metadata(), tmp_path / "deep.png")
-    with pytest.warns(PictureWarning, match=r"PIL\.Image holds no 16-bit colour, .*upscale_file keeps all 16"):
+    with pytest.warns(PictureWarning, match=r"PIL\.Image holds no 16-bit colour, .*to_file keeps all 16"):
         assert np.asarray(repeat(open_picture(tmp_path / "deep.png"), 1)).dtype == np.uint8
     for module in (decoding, depth, saving):
         monkeypatch.setattr(module, "has_pyvips", lambda: False)
