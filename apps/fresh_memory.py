@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime import read_bundle
 from runtime.backends import BACKENDS
-from runtime.metadata import Metadata
+from runtime.pictures.metadata import Metadata
 
 RUNS = 3
 CODEC_ROWS = 1024
@@ -30,7 +30,7 @@ def engine(bundle: str, file: str, side: str, threads: str) -> None:
 
 def codec(suffix: str, width: str) -> None:
     """Encode rows of noise, and decode them again."""
-    from runtime import streaming
+    from runtime.pictures import streaming
 
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / f"picture{suffix}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import PictureError
-from runtime.saving import FORMATS, check_output, is_installed
+from runtime.pictures.saving import FORMATS, check_output, is_installed
 
 from .errors import CommandError
 

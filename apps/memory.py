@@ -1,4 +1,4 @@
-"""How much memory the engines and the codecs take here: `python -m apps.memory > runtime/memory.json`.
+"""How much memory the engines and the codecs take here: `python -m apps.memory > runtime/tiles/memory.json`.
 
 The runtime keeps to a limit of memory by these figures. Every one is the most resident memory of a fresh process.
 """
@@ -28,7 +28,7 @@ CONDITIONS = (
 
 
 def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
-    """The content of `runtime/memory.json`. Raises `CommandError` where a process fails or tells no figure."""
+    """The content of `runtime/tiles/memory.json`. Raises `CommandError` where a process fails or tells no figure."""
     own = [c.artifact for c in usable_files(runtime.read_bundle(bundle)) if c.backend.name == c.artifact.backend]
     engines = [
         {

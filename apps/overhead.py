@@ -9,12 +9,12 @@ import numpy as np
 
 from runtime.backends import Choice
 from runtime.bundle import Bundle
-from runtime.headers import read_header
-from runtime.pictures import open_picture
-from runtime.planning import cuts
+from runtime.pictures.headers import read_header
+from runtime.pictures.picture import open_picture
 from runtime.settings import Settings
-from runtime.tile_sizes import TileSizes
-from runtime.tiling import Floats, cut_tile, take
+from runtime.tiles.planning import cuts
+from runtime.tiles.tile_sizes import TileSizes
+from runtime.tiles.tiling import Floats, cut_tile, take
 from runtime.upscaler import Upscaler
 
 from .precisions import usable_files

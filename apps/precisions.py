@@ -9,7 +9,7 @@ import numpy as np
 from runtime.backends import Choice, runnable
 from runtime.bundle import Bundle
 from runtime.manifest import PRECISIONS
-from runtime.tiling import round_up
+from runtime.tiles.tiling import round_up
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from .errors import (
     TadsrError,
     TileError,
 )
-from .pictures import Array, ImageLike, PictureLike
-from .saving import save_picture
+from .pictures.picture import Array, ImageLike, PictureLike
+from .pictures.saving import save_picture
 from .settings import Options
 from .upscaler import Upscaler
 

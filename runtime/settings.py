@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from .errors import SettingError
 from .manifest import Artifact, Manifest
-from .memory import parse_bytes
+from .tiles.memory import parse_bytes
 
 Progress = Callable[[int, int], None]
 Cancel = Callable[[], bool]

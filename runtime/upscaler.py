@@ -16,18 +16,18 @@ from PIL import Image
 from .backends import Session, open_session
 from .bundle import Bundle
 from .errors import OutOfMemoryError, PictureError, SettingError
-from .files import upscale_file
-from .headers import Header, read_header
 from .manifest import Artifact
-from .pictures import Array, ImageLike, Picture, PictureLike, open_picture
-from .pipeline import run_ahead
-from .planning import IN_MEMORY, IN_STRIPS, Cut, Way, cuts, within
-from .running import Engine, LayersInMemory, Source, paint_tiles
-from .saving import check_output, check_quality
+from .pictures.files import upscale_file
+from .pictures.headers import Header, read_header
+from .pictures.picture import Array, ImageLike, Picture, PictureLike, open_picture
+from .pictures.saving import check_output, check_quality
 from .settings import SEAMS, Options, Progress, Settings
-from .sinks import CanvasSink, ReducingSink, Sink, StreamSink
-from .tile_sizes import TileSizes
-from .tiling import round_up
+from .tiles.pipeline import run_ahead
+from .tiles.planning import IN_MEMORY, IN_STRIPS, Cut, Way, cuts, within
+from .tiles.running import Engine, LayersInMemory, Source, paint_tiles
+from .tiles.sinks import CanvasSink, ReducingSink, Sink, StreamSink
+from .tiles.tile_sizes import TileSizes
+from .tiles.tiling import round_up
 
 __all__ = ["SEAMS", "Options", "Progress", "Upscaler"]
 
@@ -183,7 +183,7 @@ class Upscaler:
     def _stream(
         self, source: Path, target: Path, settings: Settings, strip_metadata: bool, quality: int | None
     ) -> tuple[int, int]:
-        from . import streaming
+        from .pictures import streaming
 
         streaming.refuse_unless_possible(source, target)
         metadata = streaming.carried_along(source, strip_metadata)

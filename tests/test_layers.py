@@ -35,9 +35,9 @@ LATER = {
     "runtime/backends/onnx.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
     "runtime/backends/tensorrt.py": {"tensorrt", "torch"},
-    "runtime/decoding.py": {"pillow_heif"},
-    "runtime/depth.py": {"pyvips"},
-    "runtime/streaming.py": {"pyvips"},
+    "runtime/pictures/decoding.py": {"pillow_heif"},
+    "runtime/pictures/depth.py": {"pyvips"},
+    "runtime/pictures/streaming.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
 

@@ -1,7 +1,7 @@
 """ResShift's way to large pictures: overlapping tiles, each sampled by itself, averaged with uniform weights.
 
 It leaves visible seams, because every tile has its own noise and its own global norms; it is here to reproduce the
-published results. The deployed networks are tiled without seams by ``runtime.tiling``.
+published results. The deployed networks are tiled without seams by ``runtime.tiles.tiling``.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.errors import PictureError
-from runtime.pictures import open_picture, quantise
+from runtime.pictures.picture import open_picture, quantise
 from train.errors import PhotoError
 
 Licences = Literal["free", "all"]

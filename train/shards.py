@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.errors import PictureError
-from runtime.pictures import open_picture, quantise
+from runtime.pictures.picture import open_picture, quantise
 from train.errors import PhotoError
 from train.photos import SUFFIXES
 

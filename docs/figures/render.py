@@ -36,7 +36,7 @@ BLOCKS = (
     Block("docs/performance.md", "figures", ("training_speed*",), tables.training_speeds),
     Block("docs/performance.md", "overhead", ("overhead",), tables.overhead),
     Block("docs/tiling.md", "tiling", ("tiling",), tables.tiling),
-    Block("docs/tiling.md", "memory", ("../../runtime/memory",), tables.memory),
+    Block("docs/tiling.md", "memory", ("../../runtime/tiles/memory",), tables.memory),
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from apps import memory
-from runtime.memory import MEASURED
+from runtime.tiles.memory import MEASURED
 
 ROOT = Path(__file__).parents[2]
 

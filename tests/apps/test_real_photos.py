@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from runtime.metadata import metadata_of_result, orientation, read_metadata
+from runtime.pictures.metadata import metadata_of_result, orientation, read_metadata
 from tests.shared import shared
 
 from .commands import Tadsr

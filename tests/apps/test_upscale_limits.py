@@ -92,7 +92,8 @@ def test_a_full_disk(
 INTERRUPTED = """
 import os, signal
 from apps.cli import main
-from runtime import Upscaler, running
+from runtime import Upscaler
+from runtime.tiles import running
 signal.signal(signal.SIGINT, signal.default_int_handler)
 Upscaler._fits = lambda self, settings, header: False
 paint, calls = running._paint, []

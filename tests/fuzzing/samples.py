@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from runtime.decoding import teach_heic
-from runtime.metadata import Metadata
-from runtime.saving import save_levels
+from runtime.pictures.decoding import teach_heic
+from runtime.pictures.metadata import Metadata
+from runtime.pictures.saving import save_levels
 from tests.conftest import write_toy_bundle
 from tests.runtime.profiles import rgb_profile
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 import runtime
 from runtime.errors import PictureError, SettingError
-from runtime.files import upscale_file
+from runtime.pictures.files import upscale_file
 
 SUFFIXES = [".png", ".jpg", ".webp", ".tif", ".gif"]
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 import runtime
 from runtime.errors import PictureError, PictureWarning
-from runtime.files import upscale_file
-from runtime.frames import FOREVER, Timing, read_frames, read_timing, save_frames
+from runtime.pictures.files import upscale_file
+from runtime.pictures.frames import FOREVER, Timing, read_frames, read_timing, save_frames
 from tests.conftest import write_toy_bundle
 
 SIZE = (20, 12)

@@ -11,10 +11,10 @@ import pytest
 from PIL import ExifTags, Image
 
 import runtime
-from runtime.files import upscale_file
-from runtime.metadata import Metadata, turned
-from runtime.pictures import as_image
-from runtime.saving import save_levels, save_picture
+from runtime.pictures.files import upscale_file
+from runtime.pictures.metadata import Metadata, turned
+from runtime.pictures.picture import as_image
+from runtime.pictures.saving import save_levels, save_picture
 from tests.conftest import write_toy_bundle
 from tests.runtime.profiles import grey_profile, rgb_profile
 
@@ -106,7 +106,7 @@ def soft_alpha(path: Path) -> bool:
 
 
 def deep_colour(path: Path) -> bool:
-    picture = runtime.pictures.open_picture(path)
+    picture = runtime.pictures.picture.open_picture(path)
     return picture.dtype == np.uint16 and not picture.grey
 
 
@@ -188,8 +188,8 @@ def test_the_tables_speak_of_all_that_is_written() -> None:
     assert {*ROWS[0][1:]} == {*SUFFIXES}
     assert {row[0] for row in ROWS[1:]} == {*PROPERTIES}
     assert {row[0] for row in table("kinds")[1:]} == {*KINDS}
-    assert {form.name for form in runtime.saving.FORMATS.values()} == {
-        runtime.saving.FORMATS[suffix].name for suffix in SUFFIXES.values()
+    assert {form.name for form in runtime.pictures.saving.FORMATS.values()} == {
+        runtime.pictures.saving.FORMATS[suffix].name for suffix in SUFFIXES.values()
     }
 
 
@@ -270,7 +270,7 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         upscale_file(upscaler, source, tmp_path / "out.png")
-    before, after = (runtime.decoding.decode_file(path).levels for path in (source, tmp_path / "out.png"))
+    before, after = (runtime.pictures.decoding.decode_file(path).levels for path in (source, tmp_path / "out.png"))
     assert (after.dtype, after.shape[2]) == OUT[expected]
     peak = np.iinfo(after.dtype).max
     enlarged = before.repeat(4, axis=0).repeat(4, axis=1).astype(float)
@@ -287,7 +287,7 @@ def test_16_bit_colour_is_turned_too(form: str, orientation: int, upscaler: runt
     save(tmp_path / f"in{suffix}", 3, np.uint16, exif=exif(Orientation=orientation))
     upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
     expected = turned(photo(3, np.uint16), orientation).repeat(4, axis=0).repeat(4, axis=1)
-    after = runtime.decoding.decode_file(tmp_path / f"out{suffix}")
+    after = runtime.pictures.decoding.decode_file(tmp_path / f"out{suffix}")
     np.testing.assert_allclose(after.levels, expected, atol=1)
     assert opened(tmp_path / f"out{suffix}").getexif().get(ExifTags.Base.Orientation, 1) == 1
 

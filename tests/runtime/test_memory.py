@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 import runtime
-from runtime import PictureError, SettingError, memory
-from runtime.memory import engine_bytes, parse_bytes
+from runtime import PictureError, SettingError
+from runtime.tiles import memory
+from runtime.tiles.memory import engine_bytes, parse_bytes
 
 from .engines import watched
 

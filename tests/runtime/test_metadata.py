@@ -7,8 +7,8 @@ from PIL import ExifTags, Image
 
 import runtime
 from runtime.errors import PictureWarning
-from runtime.metadata import Metadata, orientation, read_metadata
-from runtime.pictures import open_picture
+from runtime.pictures.metadata import Metadata, orientation, read_metadata
+from runtime.pictures.picture import open_picture
 from tests.runtime.profiles import grey_profile, rgb_profile
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description

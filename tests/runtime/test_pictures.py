@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
 import runtime
-from runtime import decoding, depth, saving
 from runtime.errors import PictureError, PictureWarning
-from runtime.metadata import Metadata
-from runtime.pictures import Picture, open_picture, open_rows, quantise
-from runtime.saving import save_levels
+from runtime.pictures import decoding, depth, saving
+from runtime.pictures.metadata import Metadata
+from runtime.pictures.picture import Picture, open_picture, open_rows, quantise
+from runtime.pictures.saving import save_levels
 
 RNG = np.random.default_rng(0)
 

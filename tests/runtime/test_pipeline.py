@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.pipeline import run_ahead
+from runtime.tiles.pipeline import run_ahead
 
 
 @given(items=st.lists(st.integers(), max_size=9))

@@ -9,7 +9,7 @@ from PIL import Image
 
 import runtime
 from runtime import PictureError, SettingError
-from runtime.resizing import RowReducer, target_size
+from runtime.tiles.resizing import RowReducer, target_size
 
 
 @settings(max_examples=40, derandomize=True)

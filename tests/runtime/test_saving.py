@@ -9,8 +9,8 @@ from PIL import ExifTags, Image, ImageCms, features
 
 from runtime import atomic
 from runtime.errors import PictureError, PictureWarning, SettingError
-from runtime.metadata import Metadata
-from runtime.saving import FORMATS, check_output, check_size, is_installed, save_levels, save_picture
+from runtime.pictures.metadata import Metadata
+from runtime.pictures.saving import FORMATS, check_output, check_size, is_installed, save_levels, save_picture
 from tests.runtime.profiles import grey_profile, rgb_profile
 
 SUFFIXES = [

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms
 
 import runtime
 from runtime import Cancelled, PictureError, Upscaler
-from runtime.png_stream import PngStream
+from runtime.pictures.png_stream import PngStream
 
 VIPS = importlib.util.find_spec("pyvips") is not None
 needs_vips = pytest.mark.skipif(not VIPS, reason="needs pyvips, which comes with tadsr[imaging]")

@@ -3,7 +3,7 @@ import pytest
 from runtime.backends.base import offered_by_bundle
 from runtime.errors import TileError
 from runtime.manifest import Artifact, Manifest
-from runtime.tile_sizes import TileSizes
+from runtime.tiles.tile_sizes import TileSizes
 
 
 def sizes(*tiles: int | None) -> TileSizes:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import TileError
-from runtime.tiling import Plan, cut_tile, kept_part, plan_tiles, reflect_indices, round_up, smallest_tile, take
+from runtime.tiles.tiling import Plan, cut_tile, kept_part, plan_tiles, reflect_indices, round_up, smallest_tile, take
 
 KERNELS = {radius: np.random.default_rng(radius).normal(size=(2 * radius + 1,) * 2) for radius in range(4)}
 

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, features
 from PIL.PngImagePlugin import PngInfo
 
-from .atomic import replacing
+from ..atomic import replacing
+from ..errors import PictureError, PictureWarning, SettingError, one_line
 from .colour import to_srgb
 from .decoding import NEEDS_HEIC, teach_heic
 from .depth import INSTALL, has_pyvips, write_deep
-from .errors import PictureError, PictureWarning, SettingError, one_line
 from .metadata import Metadata, metadata_of_result
-from .pictures import as_image, to_8_bit
+from .picture import as_image, to_8_bit
 
 Array = npt.NDArray[Any]
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .backends.base import Offer
-from .errors import TileError
-from .manifest import Artifact, Manifest
+from ..backends.base import Offer
+from ..errors import TileError
+from ..manifest import Artifact, Manifest
 from .tiling import round_up
 
 LARGEST_TILE = 4096

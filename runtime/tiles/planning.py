@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-from .errors import PictureError, TileError
-from .headers import Header
-from .manifest import Artifact, Manifest
+from ..errors import PictureError, TileError
+from ..manifest import Artifact, Manifest
+from ..pictures.headers import Header
+from ..settings import SEAMS, Settings
 from .memory import Work, needed_for_rows, needed_in_memory
 from .resizing import target_size
-from .settings import SEAMS, Settings
 from .tile_sizes import TileSizes
 from .tiling import Plan, plan_tiles
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .errors import PictureError, SettingError
+from ..errors import PictureError, SettingError
 
 Floats = npt.NDArray[np.float32]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
+from ..errors import PictureError, PictureWarning
 from .decoding import frame_count, open_image, warn_of_lost_depth
 from .depth import has_deep_colour
 from .embedding import mark_webp_alpha
-from .errors import PictureError, PictureWarning
 from .metadata import metadata_of_result
 from .saving import Format, check_output, check_quality, check_size, fit, save_options, written
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from ..errors import PictureError, PictureWarning, one_line
 from .colour import to_srgb
 from .depth import INSTALL, can_read_deep, has_deep_colour, has_pyvips, read_deep
-from .errors import PictureError, PictureWarning, one_line
 from .metadata import Metadata, orientation, read_metadata, turned
 
 Array = npt.NDArray[Any]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import SettingError
+from ..errors import SettingError
 from .tiling import Plan
 
 MEASURED = Path(__file__).with_name("memory.json")

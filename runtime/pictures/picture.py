@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..errors import PictureError, PictureWarning
 from .decoding import decode_file, decode_image, within_unit
-from .errors import PictureError, PictureWarning
 from .metadata import Metadata
 
 __all__ = [

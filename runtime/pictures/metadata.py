@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from .errors import PictureWarning
+from ..errors import PictureWarning
 
 Array = npt.NDArray[Any]
 

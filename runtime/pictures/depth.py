@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..errors import PictureError, one_line
 from .embedding import add_exif_to_tiff, add_xmp_to_png
-from .errors import PictureError, one_line
 from .metadata import Metadata
 
 Array = npt.NDArray[Any]

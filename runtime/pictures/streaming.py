@@ -22,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .atomic import replacing
+from ..atomic import replacing
+from ..errors import PictureError, one_line
+from ..tiles.tiling import Indices, take
 from .embedding import add_exif_to_tiff, add_xmp_to_png
-from .errors import PictureError, one_line
 from .metadata import Metadata, read_metadata
-from .pictures import Floats, Picture, open_rows
+from .picture import Floats, Picture, open_rows
 from .png_stream import PngStream
-from .tiling import Indices, take
 
 Array = npt.NDArray[Any]
 

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .backends import Session
-from .errors import BackendError, Cancelled
+from ..backends import Session
+from ..errors import BackendError, Cancelled
+from ..settings import Cancel, Progress
 from .pipeline import run_ahead
-from .settings import Cancel, Progress
 from .sinks import Array, Sink
 from .tiling import Indices, Plan, Span, cut_tile, kept_part, take
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from .errors import TileError
+from ..errors import TileError
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]

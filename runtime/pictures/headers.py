@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image
 
-from .pictures import PictureLike, open_picture
+from .picture import PictureLike, open_picture
 
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
