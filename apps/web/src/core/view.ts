@@ -17,11 +17,11 @@ export interface View extends Point {
 const CLOSEST = 8; // CSS pixels a pixel of the result
 
 /** The whole picture, in the middle. */
-export function fit(picture: Size, frame: Size): View {
+export function whole(picture: Size, frame: Size): View {
   return settle({ scale: fitScale(picture, frame), x: 0, y: 0 }, picture, frame);
 }
 
-/** Zoom so that what is under `at` stays there; never smaller than `fit`. */
+/** Zoom so that what is under `at` stays there; never smaller than `whole`. */
 export function zoomAt(view: View, factor: number, at: Point, picture: Size, frame: Size): View {
   const smallest = fitScale(picture, frame);
   const scale = Math.min(Math.max(view.scale * factor, smallest), Math.max(CLOSEST, smallest));
@@ -35,13 +35,13 @@ export function panBy(view: View, by: Point, picture: Size, frame: Size): View {
 
 /** The same place of the picture after the frame has got another size. */
 export function reframe(view: View, picture: Size, before: Size, after: Size): View {
-  if (isFit(view, picture, before)) return fit(picture, after);
+  if (isWhole(view, picture, before)) return whole(picture, after);
   const scale = Math.max(view.scale, fitScale(picture, after));
   const moved = { x: view.x + (after.width - before.width) / 2, y: view.y + (after.height - before.height) / 2 };
   return settle({ scale, ...moved }, picture, after);
 }
 
-export function isFit(view: View, picture: Size, frame: Size): boolean {
+export function isWhole(view: View, picture: Size, frame: Size): boolean {
   return view.scale <= fitScale(picture, frame) * 1.001;
 }
 

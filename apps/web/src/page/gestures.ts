@@ -9,7 +9,7 @@ export interface Movable {
   moveDivider(x: number): void;
   zoom(factor: number, at?: Point): void;
   pan(by: Point): void;
-  fit(): void;
+  showAll(): void;
 }
 
 const REACH = 28; // how near the divider a drag takes hold of it
@@ -20,7 +20,7 @@ const KEYS: Record<string, (movable: Movable) => void> = {
   "+": (movable) => movable.zoom(1.5),
   "=": (movable) => movable.zoom(1.5),
   "-": (movable) => movable.zoom(1 / 1.5),
-  "0": (movable) => movable.fit(),
+  "0": (movable) => movable.showAll(),
   ArrowLeft: (movable) => movable.pan({ x: KEY_STEP, y: 0 }),
   ArrowRight: (movable) => movable.pan({ x: -KEY_STEP, y: 0 }),
   ArrowUp: (movable) => movable.pan({ x: 0, y: KEY_STEP }),
@@ -77,7 +77,7 @@ export function listenToGestures(element: HTMLElement, movable: Movable): void {
     { passive: false },
   );
 
-  element.addEventListener("dblclick", (event) => (movable.zoomed ? movable.fit() : movable.zoom(4, place(event))));
+  element.addEventListener("dblclick", (event) => (movable.zoomed ? movable.showAll() : movable.zoom(4, place(event))));
 
   element.addEventListener("keydown", (event) => {
     const act = KEYS[event.key];

@@ -1,6 +1,6 @@
 /** The before/after view: a canvas, a divider, and the buttons that zoom. */
 
-import { fit, isFit, type Point, panBy, reframe, type Size, type View, zoomAt } from "../core/view";
+import { isWhole, type Point, panBy, reframe, type Size, type View, whole, zoomAt } from "../core/view";
 import type { Comparison } from "./comparison";
 import { byId } from "./dom";
 import { listenToGestures } from "./gestures";
@@ -22,7 +22,7 @@ export class Viewer {
     this.#divider.addEventListener("input", () => this.#redraw());
     byId("zoom-in", HTMLButtonElement).addEventListener("click", () => this.zoom(STEP));
     byId("zoom-out", HTMLButtonElement).addEventListener("click", () => this.zoom(1 / STEP));
-    byId("zoom-fit", HTMLButtonElement).addEventListener("click", () => this.fit());
+    byId("zoom-fit", HTMLButtonElement).addEventListener("click", () => this.showAll());
     listenToGestures(this.#canvas, this);
   }
 
@@ -32,7 +32,8 @@ export class Viewer {
     if (old !== null) old.changed = () => {};
     this.#comparison = comparison;
     comparison.changed = () => this.#redraw();
-    if (old?.width !== comparison.width || old.height !== comparison.height) this.#view = fit(comparison, this.#frame);
+    if (old?.width !== comparison.width || old.height !== comparison.height)
+      this.#view = whole(comparison, this.#frame);
     this.#redraw();
   }
 
@@ -41,7 +42,7 @@ export class Viewer {
   }
 
   get zoomed(): boolean {
-    return this.#comparison !== null && !isFit(this.#view, this.#comparison, this.#frame);
+    return this.#comparison !== null && !isWhole(this.#view, this.#comparison, this.#frame);
   }
 
   /** Where the divider is, in CSS pixels from the left of the canvas. */
@@ -62,8 +63,8 @@ export class Viewer {
     this.#change((comparison) => panBy(this.#view, by, comparison, this.#frame));
   }
 
-  fit(): void {
-    this.#change((comparison) => fit(comparison, this.#frame));
+  showAll(): void {
+    this.#change((comparison) => whole(comparison, this.#frame));
   }
 
   get #share(): number {

@@ -2,7 +2,6 @@
 
 import { isGrey } from "../core/grey";
 import { hasAlpha, type Kind, type Pixels } from "../core/layers";
-import { PictureError } from "./errors";
 
 const MOST_PIXELS = 50e6;
 const STRIP = 256; // rows read at a time: canvases have limits that pictures do not know
@@ -13,13 +12,13 @@ export interface Picture {
   readonly bitmap: ImageBitmap;
 }
 
-/** Throws a `PictureError` for what is not a picture, is damaged or too large. */
+/** Throws, with a message for the visitor, for what is not a picture, is damaged or too large. */
 export async function decode(file: File): Promise<Picture> {
-  if (file.size === 0) throw new PictureError(`${file.name} is empty (0 bytes); get the file again`);
+  if (file.size === 0) throw new Error(`${file.name} is empty (0 bytes); get the file again`);
   const bitmap = await open(file);
   if (bitmap.width * bitmap.height > MOST_PIXELS) {
     bitmap.close();
-    throw new PictureError(`${file.name} has more than ${MOST_PIXELS / 1e6} megapixels; cut it into parts first`);
+    throw new Error(`${file.name} has more than ${MOST_PIXELS / 1e6} megapixels; cut it into parts first`);
   }
   const pixels = readPixels(bitmap);
   const header = new Uint8Array(await file.arrayBuffer());
@@ -30,9 +29,7 @@ async function open(file: File): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" });
   } catch {
-    throw new PictureError(
-      `${file.name} cannot be read as a picture; check that it is whole, or convert it to PNG or JPEG`,
-    );
+    throw new Error(`${file.name} cannot be read as a picture; check that it is whole, or convert it to PNG or JPEG`);
   }
 }
 
