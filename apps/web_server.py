@@ -52,7 +52,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path = BUILT, port: int = 0) -> Iterator[ThreadingHTTPServer]:
+def serving(folder: Path, port: int = 0) -> Iterator[ThreadingHTTPServer]:
     """A server of ``folder`` for this computer only; port 0 takes a free one. It answers in `serve_forever`.
 
     Raises `CommandError` where the app is not built or the port is taken.
@@ -72,7 +72,7 @@ def serving(folder: Path = BUILT, port: int = 0) -> Iterator[ThreadingHTTPServer
 
 def serve(port: int, *, open_browser: bool, say: Callable[[str], None]) -> None:
     """Serve the app until Ctrl-C. Raises what `serving` raises."""
-    with serving(port=port) as server:
+    with serving(BUILT, port) as server:
         url = f"http://{HOST}:{server.server_port}/"
         say(f"{url} (Ctrl-C ends it)")
         if open_browser:

@@ -80,7 +80,9 @@ async function enlargePicture(id: number, picture: Picture, tile: number | null,
 async function show(part: Part, kind: Picture["kind"], detailed: boolean): Promise<ShownPart> {
   const canvas = new OffscreenCanvas(part.width, part.height);
   canvas.getContext("2d")?.putImageData(new ImageData(toRgba(part, kind), part.width, part.height), 0, 0);
-  const detail = detailed ? await canvas.convertToBlob({ type: "image/webp", quality: 0.92 }) : null;
+  const detail = detailed
+    ? await canvas.convertToBlob({ type: kind.alpha ? "image/webp" : "image/jpeg", quality: 0.92 })
+    : null;
   return { x: part.x, y: part.y, bitmap: canvas.transferToImageBitmap(), detail };
 }
 
