@@ -44,7 +44,7 @@ def in_browser(browser: Browser, url: str, side: int) -> Iterator[tuple[Key, flo
     page.goto(f"{url}bench.html")
     page.select_option("#side", str(side))
     page.click("#measure")
-    page.wait_for_function("document.getElementById('state').textContent === 'Done'", timeout=PATIENCE)
+    page.locator("#state", has_text="Done").wait_for(timeout=PATIENCE)
     for row in json.loads(page.text_content("#json") or "[]"):
         if row["candidate"]["device"] == "wasm" and row["threads"] in THREADS:
             yield ("browser", row["candidate"]["precision"], row["threads"], side), row["tile"]

@@ -9,6 +9,7 @@ import { type Engine, openEngine, whyNot } from "./session";
 
 const TIMED_SIDE = 128;
 const TIMED_RUNS = 3;
+const PATIENCE = 30_000; // milliseconds; a broken graphics driver may never answer
 
 /** What came of one candidate. */
 export interface Verdict {
@@ -70,16 +71,16 @@ async function tryCandidate(candidate: Candidate, threads: number): Promise<Atte
     const reason = await whyNot(candidate.device);
     if (reason !== null) return refused(reason);
     engine = await openEngine(candidate.device, await fetchModel(artifact), threads);
-    const difference = await differenceOnCheck(engine, artifact);
+    const difference = await within(PATIENCE, differenceOnCheck(engine, artifact));
     const allowed = TOLERANCES[candidate.precision];
     if (difference.worst > allowed.worst || difference.mean > allowed.mean) {
       await engine.release();
       return refused("does not reproduce the stored tile", difference);
     }
-    const millisecondsPerTile = await bestTime(engine, TIMED_SIDE, TIMED_RUNS);
+    const millisecondsPerTile = await within(PATIENCE, bestTime(engine, TIMED_SIDE, TIMED_RUNS));
     return { verdict: { candidate, problem: null, difference, millisecondsPerTile }, engine };
   } catch (error) {
-    await engine?.release();
+    void engine?.release().catch(() => {}); // it may never answer
     return refused(error instanceof Error ? error.message : String(error));
   }
 }
@@ -100,4 +101,11 @@ export async function bestTime(engine: Engine, side: number, runs: number): Prom
 
 function time(verdict: Verdict): number {
   return verdict.millisecondsPerTile ?? Infinity;
+}
+
+function within<T>(milliseconds: number, result: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`took more than ${milliseconds / 1000} s`)), milliseconds);
+  });
+  return Promise.race([result, late]);
 }
