@@ -260,7 +260,8 @@ def browser_speed(figures: dict[str, Any]) -> str:
         + f"""
 
 The fastest of {figures["runs"]} runs in each of {figures["rounds"]} rounds, browser and native in turns, on
-{machine["cpu"].strip()} with {machine["cpus"]} CPUs. Load before measuring: {machine["load"]}. ONNX Runtime Web {versions["onnxruntime-web"]} (WASM SIMD) in headless Chromium
-{versions["chromium"]}; ONNX Runtime {versions["onnxruntime"]} in Python. By `python docs/figures/browser_speed.py` into
+{machine["cpu"].strip()} with {machine["cpus"]} CPUs. Load before measuring: {machine["load"]}.
+ONNX Runtime Web {versions["onnxruntime-web"]} (WASM SIMD) in headless Chromium {versions["chromium"]};
+ONNX Runtime {versions["onnxruntime"]} in Python. By `python docs/figures/browser_speed.py` into
 [figures/browser_speed.json](figures/browser_speed.json)."""
     )
