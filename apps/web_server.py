@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 from .errors import CommandError
 
@@ -31,7 +30,7 @@ HEADERS = {
 class _Handler(SimpleHTTPRequestHandler):
     """Files of one folder. What each must be for a browser does not depend on the computer's own table of types."""
 
-    extensions_map: ClassVar[dict[str, str]] = {
+    extensions_map = {  # noqa: RUF012 - the base class declares it so
         "": "application/octet-stream",
         ".html": "text/html; charset=utf-8",
         ".js": "text/javascript",
