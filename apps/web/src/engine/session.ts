@@ -47,7 +47,7 @@ class OrtEngine implements Engine {
 
   async run(planes: Planes): Promise<Planes> {
     const lr = this.tensor(planes.data, [1, 3, planes.height, planes.width]);
-    const { sr } = await this.session.run({ lr });
+    const { sr } = await this.session.run({ lr }).catch(explain);
     if (sr === undefined) throw new Error("the model gave no picture; the bundle is faulty");
     const [, , height = 0, width = 0] = sr.dims;
     return { width, height, data: (await sr.getData()) as Float32Array };
@@ -56,6 +56,11 @@ class OrtEngine implements Engine {
   async release(): Promise<void> {
     await this.session.release();
   }
+}
+
+function explain(error: unknown): never {
+  const [line] = String(error).split("\n");
+  throw new Error(`the engine failed (${line}); choose a smaller tile, or another engine, under Settings`);
 }
 
 function absolute(url: string): string {

@@ -23,6 +23,19 @@ export interface Job {
   speed: Speed | null;
 }
 
+const NEW: Omit<Job, "id" | "file"> = {
+  state: "waiting",
+  done: 0,
+  total: 0,
+  begun: 0,
+  message: "",
+  comparison: null,
+  width: 0,
+  height: 0,
+  png: null,
+  speed: null,
+};
+
 /** Comparisons older than the latest few give up their pixels where all together have more than this. */
 const MOST_PIXELS = 80e6;
 
@@ -36,18 +49,15 @@ export class Jobs {
   constructor(
     private readonly send: (request: Request) => void,
     private readonly tile: () => number | null,
-    /** A job changed; `event` says what made it change. */
-    private readonly changed: (job: Job, event: PictureReport["type"] | "added") => void,
+    /** A job changed; `event` is the report that made it change, if it was one. */
+    private readonly changed: (job: Job, event: PictureReport["type"] | "changed") => void,
   ) {}
 
   add(files: readonly File[]): void {
     for (const file of files) {
-      const job: Job = {
-        ...{ id: this.all.length, file, state: "waiting", done: 0, total: 0, begun: 0, message: "" },
-        ...{ comparison: null, width: 0, height: 0, png: null, speed: null },
-      };
+      const job: Job = { ...NEW, id: this.all.length, file };
       this.all.push(job);
-      this.changed(job, "added");
+      this.changed(job, "changed");
     }
     this.#next();
   }
@@ -85,7 +95,7 @@ export class Jobs {
     const job = this.all.find(({ state }) => state === "waiting");
     if (job === undefined || !this.#ready || this.working) return;
     job.state = "working";
-    this.changed(job, "added");
+    this.changed(job, "changed");
     this.send({ type: "enlarge", id: job.id, file: job.file, tile: this.tile() });
   }
 
@@ -97,7 +107,7 @@ export class Jobs {
       pixels -= job.comparison?.pixels ?? 0;
       job.comparison?.close();
       job.comparison = null;
-      this.changed(job, "done");
+      this.changed(job, "changed");
     }
   }
 }
