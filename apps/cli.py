@@ -323,5 +323,24 @@ def doctor(
     show_diagnosis(diagnose(bundle, version=version()), as_json=as_json)
 
 
+@app.command()
+def web(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is served; 0 takes any free port.")] = 8400,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Serve the browser app, which enlarges pictures in the browser itself, on this computer.
+
+    \b
+    Examples:
+      tadsr web --open
+      tadsr web --port 0
+    """
+    from runtime.commands import say
+
+    from .web_server import serve
+
+    serve(port, open_browser=open_browser, say=say)
+
+
 if __name__ == "__main__":
     main()

@@ -23,8 +23,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SET_UP = {
     "first": "pip install .\ntadsr upscale docs/pictures/sample.jpg -o sample_x4.png",
     "tests": 'pip install -e ".[dev]"\npython -m pytest',
+    "browser": "npm test --prefix apps/web\npython -m pytest tests/web",
 }
-"""The two blocks that `.ci/run` follows, and how each of them ends."""
+"""The blocks that `.ci/run` follows, and how each of them ends."""
 
 
 def blocks(language: str) -> list[str]:

@@ -33,6 +33,7 @@ BLOCKS = (
     Block("docs/compression.md", "pruning", ("pruning",), tables.pruning),
     Block("docs/compression.md", "int8", ("compression", "int8_speed"), tables.int8),
     Block("docs/folding.md", "noise", ("noise",), tables.noise),
+    Block("docs/performance.md", "browser", ("browser_speed",), tables.browser_speed),
     Block("docs/performance.md", "figures", ("training_speed*",), tables.training_speeds),
     Block("docs/performance.md", "overhead", ("overhead",), tables.overhead),
     Block("docs/tiling.md", "tiling", ("tiling",), tables.tiling),

@@ -290,3 +290,24 @@ def memory(measured: dict[str, Any]) -> str:
         cells = [f"{peak / 1e6:.0f} MB" for _, peak in row["points"]]
         lines.append(f"| {row['backend']}, {PRECISIONS[row['precision']]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def browser_speed(figures: dict[str, Any]) -> str:
+    """A row per tile size, precision and number of threads: the browser beside native ONNX Runtime."""
+    times = {(row["side"], row["precision"], row["threads"], row["where"]): row["ms"] for row in figures["rows"]}
+    lines = ["| tile | precision | threads | browser | native | browser takes |", "|---|---|---|---|---|---|"]
+    for side, precision, threads in sorted({key[:3] for key in times}):
+        browser, native = (times[side, precision, threads, where] for where in ("browser", "native"))
+        rates = " | ".join(f"{1000 / time:.2f} tiles/s" for time in (browser, native))
+        lines.append(f"| {side}×{side} | {precision} | {threads} | {rates} | {browser / native:.1f}× as long |")
+    machine, versions = figures["machine"], figures["versions"]
+    return (
+        "\n".join(lines)
+        + f"""
+
+The fastest of {figures["runs"]} runs in each of {figures["rounds"]} rounds, browser and native in turns, on
+{machine["cpu"].strip()} with {machine["cpus"]} CPUs. Load before measuring: {machine["load"]}.
+ONNX Runtime Web {versions["onnxruntime-web"]} (WASM SIMD) in headless Chromium {versions["chromium"]};
+ONNX Runtime {versions["onnxruntime"]} in Python. By `python docs/figures/browser_speed.py` into
+[figures/browser_speed.json](figures/browser_speed.json)."""
+    )

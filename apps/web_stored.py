@@ -1,0 +1,63 @@
+"""Makes what the browser app stores of a bundle: `python -m apps.web_stored`, again whenever the model changed.
+
+A tile and what ONNX Runtime makes of it here, by which the app judges engines in the browser; and the enlarged sample
+picture that visitors see first. Into `apps/web/stored`, or for a bundle of one's own into any folder (docs/web.md).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import runtime
+from runtime.atomic import replacing
+from runtime.bundle import read_bundle
+from runtime.commands import run, say
+from runtime.settings import SEAMS
+
+ROOT = Path(__file__).resolve().parents[1]
+STORED = ROOT / "apps" / "web" / "stored"
+SAMPLE = ROOT / "docs" / "pictures" / "sample.jpg"
+TILE = (76, 50, 124, 98)
+"""The eyes of the sample's cat: left, top, right, bottom."""
+
+
+def store(bundle: Path, folder: Path) -> None:
+    """Write the files of ``bundle`` into ``folder``, which is replaced as a whole. Raises `BundleError`.
+
+    ``stored.json`` names the tile's size, the model files, with their checksums, that it was made of, and how many pixels
+    a seam of either precision keeps clear of inner tile edges; ``input.bin`` holds the tile and ``NAME.onnx.bin`` what that file makes of it, as bytes [H, W, 3].
+    """
+    manifest = read_bundle(bundle).manifest
+    sample = Image.open(SAMPLE)
+    tile = np.asarray(sample.crop(TILE))
+    artifacts = [each for each in manifest.artifacts if each.backend == "onnx" and each.tile is None]
+    with replacing(folder) as draft:
+        draft.mkdir(parents=True)
+        (draft / "input.bin").write_bytes(tile.tobytes())
+        for artifact in artifacts:
+            result = runtime.upscale(tile, bundle=bundle, backend="onnx", precision=artifact.precision)
+            (draft / f"{artifact.file}.bin").write_bytes(result.tobytes())
+        runtime.upscale(sample, bundle=bundle).save(draft / "sample_x4.webp", quality=90)
+        facts = {
+            "height": tile.shape[0],
+            "width": tile.shape[1],
+            "models": {artifact.file: artifact.sha256 for artifact in artifacts},
+            "radii": {artifact.precision: SEAMS["fast"](manifest, artifact) for artifact in artifacts},
+        }
+        (draft / "stored.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m apps.web_stored", description=__doc__)
+    parser.add_argument("bundle", type=Path, nargs="?", default=runtime.DEFAULT_BUNDLE, help="a NAME.tadsr folder")
+    parser.add_argument("-o", "--out", type=Path, default=STORED, help="the folder to write")
+    arguments = parser.parse_args()
+    store(arguments.bundle, arguments.out)
+    say(f"{arguments.out} (of {arguments.bundle.name})")
+
+
+if __name__ == "__main__":
+    run(main)
