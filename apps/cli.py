@@ -245,20 +245,32 @@ def bench(
     overhead: Annotated[
         bool, typer.Option("--overhead", help="Also what the runtime adds to the bare engine on the same tiles.")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Also a chart of the warm times of each engine.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
-    """Time the model on this device: cold start, warm runs, memory.
+    """Time the model on this device: cold start, warm runs, tiles per second, memory, for each engine and precision.
 
     \b
     Examples:
       tadsr bench
+      tadsr bench --plot speed.svg
       tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
-    from .bench import run_bench, show_bench
+    from runtime.atomic import replacing
 
+    from .bench import draw_bench, run_bench, show_bench
+    from .errors import CommandError
+
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise CommandError(f"{plot}: a chart is drawn as SVG; name it FILE.svg")
     report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers, overhead=overhead)
     show_bench(report, as_json=as_json)
+    if plot is not None:
+        with replacing(plot) as draft:
+            draft.write_text(draw_bench(report), encoding="utf-8")
 
 
 @app.command()
