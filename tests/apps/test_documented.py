@@ -48,7 +48,7 @@ def documented(page: str) -> list[str]:
     blocks = re.findall(r"^```bash\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
-    quoted = re.findall(r"`(tadsr \S+ [^`\n]+)`", prose)
+    quoted = re.findall(r"`(tadsr [^`\s]+ [^`\n]+)`", prose)
     return list(dict.fromkeys(line for line in [*lines, *quoted] if line.startswith("tadsr ")))
 
 
