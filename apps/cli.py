@@ -259,18 +259,15 @@ def bench(
       tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
-    from runtime.atomic import replacing
-
     from .bench import draw_bench, run_bench, show_bench
-    from .errors import CommandError
+    from .plot import check_plot, write_plot
 
-    if plot is not None and plot.suffix.lower() != ".svg":
-        raise CommandError(f"{plot}: a chart is drawn as SVG; name it FILE.svg")
+    if plot is not None:
+        check_plot(plot)
     report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers, overhead=overhead)
     show_bench(report, as_json=as_json)
     if plot is not None:
-        with replacing(plot) as draft:
-            draft.write_text(draw_bench(report), encoding="utf-8")
+        write_plot(plot, draw_bench(report))
 
 
 @app.command()

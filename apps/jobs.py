@@ -118,8 +118,12 @@ def match_pictures(pattern: Path, results: Path | None) -> tuple[Path, list[Path
 
 def split_existing(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
     """The jobs that are still to do, and those whose target exists; one that is its own input is never done."""
-    done = [job for job in jobs if job.target.exists() and job.target.resolve() != job.source.resolve()]
-    return [job for job in jobs if job not in done], done
+    waiting: list[Job] = []
+    done: list[Job] = []
+    for job in jobs:
+        made = job.target.exists() and job.target.resolve() != job.source.resolve()
+        (done if made else waiting).append(job)
+    return waiting, done
 
 
 def check_jobs(jobs: Sequence[Job], *, overwrite: bool) -> None:

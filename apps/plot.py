@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+
+from runtime.atomic import replacing
+
+from .errors import CommandError
 
 WIDTH = 720
 LABELS = 190
@@ -26,6 +31,20 @@ class Bar:
     label: str
     value: float
     """0 or more."""
+
+
+def check_plot(path: Path) -> None:
+    """Raise `CommandError` where a chart cannot be written; best asked before the work."""
+    if path.suffix.lower() != ".svg":
+        raise CommandError(f"{path}: a chart is drawn as SVG; name it FILE.svg")
+    if not path.parent.is_dir():
+        raise CommandError(f"{path}: its folder does not exist; make it first")
+
+
+def write_plot(path: Path, chart: str) -> None:
+    """Write an SVG document; it appears complete or not at all."""
+    with replacing(path) as draft:
+        draft.write_text(chart, encoding="utf-8")
 
 
 def bar_chart(title: str, conditions: str, bars: Sequence[Bar], unit: str) -> str:

@@ -60,9 +60,13 @@ def test_a_chart(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
     drawn = ElementTree.parse(tmp_path / "speed.svg").getroot()
     labels = {text.text for text in drawn.iter(f"{SVG}text")}
     assert {f"{row['backend']}/{row['precision']}" for row in json.loads(done.out)["engines"]} <= labels
-    refused = tadsr(*command, tmp_path / "speed.png")
-    assert (refused.code, refused.out) == (2, "")
-    assert refused.err == f"error: {tmp_path / 'speed.png'}: a chart is drawn as SVG; name it FILE.svg\n"
+    for name, reason in (
+        ("speed.png", "a chart is drawn as SVG; name it FILE.svg"),
+        ("no/a.svg", "its folder does not"),
+    ):
+        refused = tadsr(*command, tmp_path / name)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.startswith(f"error: {tmp_path / name}: {reason}")
 
 
 def test_files_of_two_precisions_side_by_side(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
