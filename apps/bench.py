@@ -4,9 +4,8 @@ import importlib.metadata
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +17,14 @@ from rich.table import Table
 import runtime
 from runtime.upscaler import Upscaler
 
-from .errors import CommandError
 from .overhead import OverheadTiming, time_overhead
 from .peers import NetworkTiming, time_side_by_side
+from .plot import Bar, bar_chart
 from .precisions import FileTiming, time_files, usable_files
+from .starts import PictureTiming, time_engines, time_picture
 
 SIDES = (128, 512)
+ENGINES_SIDE = 256
 OVERHEAD_SIDES = (512, 1024)
 CONDITIONS = {
     "input": "a square picture of uniform noise, 8-bit RGB array",
@@ -31,6 +32,8 @@ CONDITIONS = {
     "cold": "import, load and first picture; starting Python itself is not counted, files may be in the disk cache",
     "warm": "the same picture again",
     "peak_memory": "the most resident memory of that process, Python included",
+    "engines": "as upscale, the same picture by every engine and precision; tiles per second of the median warm run, "
+    "in tiles of the file's own size",
     "files": "one call of the network on the same float32 input for every file of the bundle that runs here, one "
     "process, in rounds that run each file twice and count the second; no reading, tiling or saving",
     "overhead": "a picture of noise by the bare engine, tile after tile, by the runtime, array in and array out, and "
@@ -39,17 +42,6 @@ CONDITIONS = {
     "fp32, one process, in rounds that run each network twice and count the second; no reading, tiling or saving; the "
     "peers' weights are random",
 }
-
-
-@dataclass(frozen=True)
-class PictureTiming:
-    """Times of whole pictures, [side, side] in; memory in MiB, None where the system does not tell."""
-
-    side: int
-    cold_ms: float
-    warm_median_ms: float
-    warm_min_ms: float
-    peak_memory_mib: float | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +58,7 @@ class BenchReport:
     files: list[FileTiming]
     peers: list[NetworkTiming] | None
     overhead: list[OverheadTiming] | None
+    engines: list[PictureTiming]
 
 
 def run_bench(
@@ -81,7 +74,9 @@ def run_bench(
     pictures = []
     for side in SIDES:
         with console.status(f"pictures of {side}x{side}"):
-            pictures.append(_time_pictures(bundle or runtime.DEFAULT_BUNDLE, side, repeats, threads))
+            pictures.append(time_picture(upscaler.bundle.path, side, threads=threads, repeats=repeats))
+    with console.status("each engine and precision"):
+        engines = time_engines(upscaler.bundle, ENGINES_SIDE, threads=threads, repeats=repeats)
     files = []
     if len(usable_files(upscaler.bundle)) > 1:
         for side in SIDES:
@@ -108,6 +103,7 @@ def run_bench(
         files=files,
         peers=networks,
         overhead=added,
+        engines=engines,
     )
 
 
@@ -124,12 +120,8 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
         markup=False,
         highlight=False,
     )
-    pictures = Table("picture", "cold start ms", "warm ms", "fastest ms", "peak MiB", title="Whole pictures")
-    for row in report.upscale:
-        times = [f"{value:.0f}" for value in (row.cold_ms, row.warm_median_ms, row.warm_min_ms)]
-        memory = "unknown" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}"
-        pictures.add_row(f"{row.side}x{row.side}", *times, memory)
-    console.print(pictures)
+    console.print(_pictures(report.upscale, "Whole pictures"))
+    console.print(_pictures(report.engines, "The same picture by each engine"))
     if report.files:
         files = Table("file", "picture", "median ms", "fastest ms", "faster", title="The files side by side")
         for file in report.files:
@@ -155,6 +147,27 @@ def show_bench(report: BenchReport, *, as_json: bool) -> None:
             name = f"{each.backend}/{each.precision}"
             added.add_row(name, size, str(each.tiles), *times, f"{each.overhead:+.1%}", gain)
         console.print(added)
+
+
+def draw_bench(report: BenchReport) -> str:
+    """The warm times of every engine and precision as a chart, in SVG."""
+    bars = [Bar(f"{row.backend}/{row.precision}", row.warm_median_ms) for row in report.engines]
+    title = f"{report.model['name']}: a warm picture of {ENGINES_SIDE}×{ENGINES_SIDE}, median of {report.repeats}"
+    threads = report.threads or "the engine's choice of"
+    return bar_chart(title, f"{report.machine['cpu']}, {threads} threads; shorter is better", bars, "ms")
+
+
+def _pictures(rows: Sequence[PictureTiming], title: str) -> Table:
+    numbers = ("cold start ms", "warm ms", "fastest ms", "tiles/s", "peak MiB")
+    table = Table("picture", "engine", title=title)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    for row in rows:
+        times = [f"{value:.0f}" for value in (row.cold_ms, row.warm_median_ms, row.warm_min_ms)]
+        memory = "unknown" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}"
+        name = f"{row.backend}/{row.precision}"
+        table.add_row(f"{row.side}x{row.side}", name, *times, f"{row.tiles_per_second:.1f}", memory)
+    return table
 
 
 def describe_machine() -> dict[str, Any]:
@@ -188,29 +201,3 @@ def _describe(upscaler: Upscaler) -> dict[str, Any]:
         "sha256": upscaler.artifact.sha256,
         "size": upscaler.artifact.size,
     }
-
-
-def _time_pictures(bundle: Path, side: int, repeats: int, threads: int | None) -> PictureTiming:
-    script = Path(__file__).with_name("fresh.py")
-    # The process finds this same tadsr, and never a `runtime.py` or `train.py` in the folder where the user stands.
-    home = str(Path(runtime.__file__).parents[1])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-P", script, bundle, str(side), str(repeats), str(threads or 0)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise CommandError(f"{bundle}: the process that times {side}x{side} failed: {reason}")
-    times = json.loads(done.stdout)
-    peak = times["peak_memory"]
-    return PictureTiming(
-        side=side,
-        cold_ms=1e3 * times["cold"],
-        warm_median_ms=1e3 * statistics.median(times["warm"]),
-        warm_min_ms=1e3 * min(times["warm"]),
-        peak_memory_mib=peak and peak / 2**20,
-    )

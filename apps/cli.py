@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 class Seam(StrEnum):
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app(arguments, prog_name="tadsr")
+            code = app(arguments, prog_name="tadsr", standalone_mode=False)
+    except TyperException as error:  # a command or an option that does not exist, or has a value that it cannot have
+        sys.stderr.write(f"error: {error.format_message()}\n")
+        sys.exit(error.exit_code)
     except Exception as error:
         from runtime.commands import explain  # costs numpy and Pillow, which --help does without
         from runtime.errors import TadsrError
@@ -46,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         sys.stderr.write(f"error: {explain(error)}\n")
         sys.exit(2)
+    sys.exit(code)
 
 
 def version() -> str:
@@ -67,18 +72,21 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Example: tadsr upscale photo.jpg")
+@app.callback(epilog="Example: tadsr upscale photo.jpg", invoke_without_command=True)
 def tadsr(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Enlarge photos four times, on your own device."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Pictures, and folders of pictures.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, patterns.")],
     output: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +97,9 @@ def upscale(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out pictures whose results exist.")
+    ] = False,
     bundle: BundleOption = None,
     backend: Annotated[str, typer.Option(help="The engine, one of those that tadsr doctor shows.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
@@ -129,43 +140,59 @@ def upscale(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine.", show_default="the engine's choice")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="In the end, what became of each picture, as JSON on stdout.")
+    ] = False,
 ) -> None:
     """Enlarge pictures.
 
-    Folders are searched through, and their subfolders kept. In an output folder pictures keep their names; formats that
-    cannot be written, or hold too few colours (GIF), become .png. Nothing that exists is replaced without --overwrite.
+    Folders are searched through, and their subfolders kept; so are those of a quoted pattern. In an output folder
+    pictures keep their names; formats that cannot be written, or hold too few colours (GIF), become .png. Nothing that
+    exists is replaced without --overwrite. A picture that fails does not stop the others: the exit code is then 1.
 
     \b
     Examples:
       tadsr upscale photo.jpg                    makes photo_x4.png
       tadsr upscale photo.jpg -o big.jpg
       tadsr upscale photos holiday.png -o large
+      tadsr upscale "photos/**/*.jpg" -o large --skip-existing
       tadsr upscale scan.tif --max-memory 700MB  needs tadsr[imaging] if the result is larger than that
     """
     import runtime
     from runtime.commands import say
 
     from .errors import CommandError
-    from .jobs import check_jobs, make_folders, plan_jobs, suffix_of
+    from .jobs import check_jobs, make_folders, plan_jobs, split_existing, suffix_of
+    from .outcomes import Outcome, Status
+    from .outcomes import as_json as outcomes_as_json
     from .upscaling import parse_size, run_jobs
 
+    if overwrite and skip_existing:
+        raise CommandError("--overwrite and --skip-existing: exclude each other; leave one of them out")
     warnings.filterwarnings("ignore", module="PIL")  # it warns of what is odd in a file that it reads all the same
     suffix = suffix_of(form)
     exact = None if size is None else parse_size(size)
     options = runtime.Options(tile=tile, seam=seam, wrap=wrap, scale=scale, size=exact, max_memory=max_memory)
     with runtime.load(bundle, backend=backend, precision=precision, threads=threads) as upscaler:
         jobs = plan_jobs(inputs, output, scale=scale or upscaler.manifest.scale, suffix=suffix)
-        check_jobs(jobs, overwrite=overwrite)
-        make_folders(jobs)
-        failures = run_jobs(
+        waiting, existing = split_existing(jobs) if skip_existing else (jobs, [])
+        check_jobs(waiting, overwrite=overwrite)
+        make_folders(waiting)
+        outcomes = [Outcome(job, Status.SKIPPED) for job in existing]
+        outcomes += run_jobs(
             upscaler,
-            jobs,
+            waiting,
             options,
             strip_metadata=strip_metadata,
             quality=quality,
-            done=say,
+            done=(lambda line: None) if as_json else say,
             warned=lambda text: typer.echo(f"warning: {text}", err=True),
         )
+    if as_json:
+        say(outcomes_as_json(outcomes))
+    if existing:
+        typer.echo(f"{len(existing)} of {len(jobs)} pictures skipped, their results exist", err=True)
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failures and len(jobs) == 1:
         raise CommandError(failures[0])
     for failure in failures:
@@ -218,20 +245,29 @@ def bench(
     overhead: Annotated[
         bool, typer.Option("--overhead", help="Also what the runtime adds to the bare engine on the same tiles.")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Also a chart of the warm times of each engine.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
-    """Time the model on this device: cold start, warm runs, memory.
+    """Time the model on this device: cold start, warm runs, tiles per second, memory, for each engine and precision.
 
     \b
     Examples:
       tadsr bench
+      tadsr bench --plot speed.svg
       tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
-    from .bench import run_bench, show_bench
+    from .bench import draw_bench, run_bench, show_bench
+    from .plot import check_plot, write_plot
 
+    if plot is not None:
+        check_plot(plot)
     report = run_bench(bundle, version=version(), threads=threads, repeats=repeats, peers=peers, overhead=overhead)
     show_bench(report, as_json=as_json)
+    if plot is not None:
+        write_plot(plot, draw_bench(report))
 
 
 @app.command()

@@ -2,18 +2,22 @@
 
 import base64
 import io
+import tempfile
 from html import escape
 from pathlib import Path
 from string import Template
 
+import numpy as np
 from PIL import Image, ImageOps
 
-from runtime import PictureError, Upscaler
+from runtime import PictureError, Upscaler, save_picture
 from runtime.atomic import replacing
 
 TEMPLATE = Path(__file__).with_name("compare.html")
 QUALITY = 92
 """Of the two JPEG pictures in the page, where nothing is transparent."""
+DEEP = {"I": np.uint16, "I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "F": np.float32}
+"""Pillow's modes of more than 8 bits, and what their values are."""
 PAGE_SUFFIXES = (".html", ".htm")
 
 
@@ -21,9 +25,9 @@ def write_page(source: Path, target: Path, upscaler: Upscaler) -> None:
     """Enlarge `source` both ways and write the page; it appears complete or not at all. Raises a `TadsrError`."""
     if target.suffix.lower() not in PAGE_SUFFIXES:
         raise PictureError(f"{target}: a page is written; name it NAME.html")
-    after = upscaler(source)
+    after = _in_8_bits(upscaler(source))
     with Image.open(source) as image:
-        small = ImageOps.exif_transpose(image)
+        small = _in_8_bits(ImageOps.exif_transpose(image))
         before = small.convert(after.mode).resize(after.size, Image.Resampling.BICUBIC)
     for picture in (before, after):  # one profile for both, so that a browser shows them alike
         picture.info["icc_profile"] = after.info.get("icc_profile")
@@ -42,6 +46,18 @@ def write_page(source: Path, target: Path, upscaler: Upscaler) -> None:
             draft.write_text(page, encoding="utf-8")
     except OSError as error:
         raise PictureError(f"{target}: cannot be written ({error.strerror}); choose another -o") from error
+
+
+def _in_8_bits(picture: Image.Image) -> Image.Image:
+    """16-bit grey and floats as they would be saved in a format of 8 bits: Pillow's own conversion clips them white."""
+    if picture.mode not in DEEP:
+        return picture
+    picture = Image.fromarray(np.asarray(picture).astype(DEEP[picture.mode]))  # a copy, without a profile
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.bmp"
+        save_picture(picture, path)
+        with Image.open(path) as saved:
+            return saved.convert("L")
 
 
 def _data(picture: Image.Image) -> str:

@@ -2,20 +2,28 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import runtime
-from runtime.backends import runnable
+
+FACTS = ("format_version", "scale", "align", "receptive_radius", "effective_radius", "tiles", "licence")
+NUMBERS = ("size,\nMiB", "worst\nPSNR, dB", "largest\nstep", "times\nfaster")
+UNKNOWN = "–"
 
 
 def show_info(path: Path | None, *, as_json: bool) -> None:
-    """Write the manifest to stdout, as JSON or as tables, once every file's hash was checked. Raises `BundleError`."""
+    """Write the manifest to stdout once every file's hash was checked: as JSON, or its essence as tables.
+
+    Raises `BundleError`.
+    """
     bundle = runtime.read_bundle(path or runtime.DEFAULT_BUNDLE)
     for artifact in bundle.manifest.artifacts:
         bundle.open(artifact)
@@ -24,44 +32,58 @@ def show_info(path: Path | None, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps({"path": str(bundle.path), **manifest}, indent=2) + "\n")
         return
     console = Console()
-    facts = Table(title=bundle.manifest.name, show_header=False)
+    facts = Table(title=escape(bundle.manifest.name), show_header=False)
     facts.add_row("path", _text(bundle.path))
-    for field in ("format_version", "scale", "align", "receptive_radius", "effective_radius", "tiles", "licence"):
+    for field in FACTS:
         facts.add_row(field.replace("_", " "), _text(manifest[field]))
     console.print(facts)
-    files = Table("file", "engine", "precision", "tile", "size", "usable here", title="Files (hashes are right)")
-    usable = {choice.artifact.file for choice in runnable(bundle.manifest)}
-    for artifact in bundle.manifest.artifacts:
-        size = f"{artifact.size / 2**20:.2f} MiB"
-        tile = str(artifact.tile or "any")
-        files.add_row(
-            artifact.file, artifact.backend, artifact.precision, tile, size, "yes" if artifact.file in usable else "no"
+    console.print(_files(manifest))
+    console.print(_provenance(bundle.manifest.provenance))
+    console.print("tadsr info --json has every finding and setting", style="italic")
+
+
+def _files(manifest: Mapping[str, Any]) -> Table:
+    """A row for each file: what was found when it was checked, and how fast it was, on the machine that made it."""
+    accuracy, advice = _by_file(manifest["accuracy"]), _by_file(manifest["advice"])
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), title="Files (hashes are right)")
+    table.add_column("file", overflow="fold")
+    for name in ("engine", "precision", "tile"):
+        table.add_column(name)
+    for name in NUMBERS:
+        table.add_column(name, justify="right")
+    for artifact in manifest["artifacts"]:
+        findings, speed = accuracy.get(artifact["file"], {}), advice.get(artifact["file"], {})
+        table.add_row(
+            *(_text(artifact[field]) for field in ("file", "backend", "precision")),
+            str(artifact["tile"] or "any"),
+            f"{artifact['size'] / 2**20:.2f}",
+            _measured(findings, "worst_psnr"),
+            _measured(findings, "largest_step"),
+            _measured(speed, "speedup"),
         )
-    console.print(files)
-    if bundle.manifest.accuracy:
-        columns = list(dict.fromkeys(key for row in bundle.manifest.accuracy for key in row))
-        accuracy = Table(*map(_text, columns), title="Accuracy")
-        for row in bundle.manifest.accuracy:
-            accuracy.add_row(*(_text(row.get(key, "")) for key in columns))
-        console.print(accuracy)
-    if bundle.manifest.advice:
-        console.print(_advice(bundle.manifest.advice))
-    console.print("How it was made", style="italic")
-    console.print_json(data=bundle.manifest.provenance)
-
-
-def _advice(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """What was measured when the bundle was made, on the machine that made it."""
-    table = Table("file", "beside", "worth it", "times faster", "ms", title="Speed where the bundle was made")
-    for row in rows:
-        worth = "yes" if row.get("recommended") is True else "no"
-        numbers = (_text(row.get(key, "")) for key in ("speedup", "median_ms"))
-        table.add_row(_text(row.get("file", "")), _text(row.get("against", "")), worth, *numbers)
     return table
+
+
+def _provenance(provenance: Mapping[str, Any]) -> Table:
+    """A row for each part, without what is nested deeper than its settings."""
+    table = Table(title="How it was made", show_header=False)
+    for name, part in provenance.items():
+        table.add_row(_text(name), _text(_settings(part) if isinstance(part, Mapping) else part))
+    return table
+
+
+def _settings(part: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in part.items() if not isinstance(value, Mapping | list))
+
+
+def _by_file(rows: list[Mapping[str, Any]]) -> dict[object, Mapping[str, Any]]:
+    return {row.get("file"): row for row in rows}
+
+
+def _measured(row: Mapping[str, Any], name: str) -> str:
+    return _text(row[name]) if name in row else UNKNOWN
 
 
 def _text(value: Any) -> str:
     """`value` as table text; brackets of a foreign manifest are not markup."""
-    from rich.markup import escape
-
-    return escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))

@@ -1,5 +1,7 @@
 """Which picture becomes which file, settled and checked before any work begins."""
 
+import glob
+import itertools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,36 +26,48 @@ class Job:
 
 
 def plan_jobs(inputs: Sequence[Path], output: str | None, *, scale: int, suffix: str | None = None) -> list[Job]:
-    """Pair every picture of `inputs` (files and folders) with its target; nothing is written.
+    """Pair every picture of `inputs` (files, folders, patterns such as `photos/**/*.jpg`) with its target.
 
-    `output` is a folder where there are several inputs, where the input is a folder, where it ends in a separator or is
-    a folder already; pictures keep their names there, and those of a folder their subfolders. Otherwise it is a file.
-    None puts `NAME_x{scale}.png` beside the input. `suffix` names the format of all results; where it is None, those in
-    a folder keep that of their picture if it holds its colours. Raises `CommandError` or `PictureError`.
+    Nothing is written. `output` is a folder where there are several inputs, where the input is a folder or a pattern,
+    where it ends in a separator or is a folder already; pictures keep their names there, and those of a folder or
+    pattern their subfolders. Otherwise it is a file. None puts `NAME_x{scale}.png` beside the input. `suffix` names the
+    format of all results; where it is None, those in a folder keep that of their picture if it holds its colours.
+    Raises `CommandError` or `PictureError`.
 
     >>> plan_jobs([Path("photo.jpg")], "big/", scale=4)  # doctest: +SKIP
     [Job(source=Path("photo.jpg"), target=Path("big/photo.jpg"))]
     """
     for path in inputs:
-        if not path.exists():
+        if not path.exists() and not is_pattern(path):
             raise PictureError(f"{path}: no such file or folder; check the name")
     folder = _output_folder(inputs, output)
     jobs: list[Job] = []
     for path in inputs:
         if folder is not None:
-            pictures = find_pictures(path, folder) if path.is_dir() else [path]
-            root = path if path.is_dir() else path.parent
+            root, pictures = _find(path, folder)
             jobs += [Job(picture, folder / _named(picture.relative_to(root), suffix)) for picture in pictures]
         elif path.is_dir():
             raise CommandError(f"{path}: is a folder; name a folder for the results with -o")
         elif output is None:
-            jobs.append(Job(path, path.with_name(f"{path.stem}_x{scale}{suffix or '.png'}")))
+            _, pictures = _find(path, None)
+            jobs += [
+                Job(picture, picture.with_name(f"{picture.stem}_x{scale}{suffix or '.png'}")) for picture in pictures
+            ]
         else:
             form = check_output(output)
             if suffix is not None and FORMATS[suffix] is not form:
                 raise CommandError(f"{output}: is no {suffix[1:]} file, which --format asks for; leave one of them out")
             jobs.append(Job(path, Path(output)))
     return list(dict.fromkeys(jobs))
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether `path` is a pattern that no shell has expanded: quoted, or on Windows. A file of that name goes first.
+
+    >>> is_pattern(Path("photos/*.jpg"))
+    True
+    """
+    return glob.has_magic(str(path)) and not path.exists()
 
 
 def suffix_of(form: str | None) -> str | None:
@@ -71,23 +85,45 @@ def suffix_of(form: str | None) -> str | None:
     return suffix
 
 
-def find_pictures(folder: Path, results: Path) -> list[Path]:
+def find_pictures(folder: Path, results: Path | None) -> list[Path]:
     """Every picture under `folder` in a fixed order, by suffix; without hidden files, and without those in `results`.
 
     Raises `PictureError` where there is none.
     """
-    inner = results.resolve() if folder.resolve() in results.resolve().parents else None
-    found = [
+    visible = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in READABLE
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not (inner and inner in path.resolve().parents)
-        and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+    found = _pictures_among(visible, folder, results)
     if not found:
         raise PictureError(f"{folder}: holds no pictures; name a folder with {', '.join(READABLE)}")
     return found
+
+
+def match_pictures(pattern: Path, results: Path | None) -> tuple[Path, list[Path]]:
+    """The folder before the first wildcard, and the pictures that match, as `find_pictures` finds them.
+
+    `**` stands for any subfolders. Raises `PictureError` where nothing matches.
+    """
+    fixed = itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts)
+    root = Path(*fixed)
+    names = glob.glob(str(pattern), recursive=True)  # noqa: PTH207  (Path.glob refuses `a**b`, and shows hidden files)
+    matching = [Path(name) for name in sorted(names)]
+    found = _pictures_among(matching, root, results)
+    if not found:
+        raise PictureError(f"{pattern}: matches no pictures; check the pattern, and that it is in the right folder")
+    return root, found
+
+
+def split_existing(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+    """The jobs that are still to do, and those whose target exists; one that is its own input is never done."""
+    waiting: list[Job] = []
+    done: list[Job] = []
+    for job in jobs:
+        made = job.target.exists() and job.target.resolve() != job.source.resolve()
+        (done if made else waiting).append(job)
+    return waiting, done
 
 
 def check_jobs(jobs: Sequence[Job], *, overwrite: bool) -> None:
@@ -110,7 +146,7 @@ def check_jobs(jobs: Sequence[Job], *, overwrite: bool) -> None:
         elif target in sources:
             raise CommandError(f"{job.target}: is an input too, and {job.source} would replace it; choose another -o")
         elif job.target.exists() and not overwrite:
-            raise CommandError(f"{job.target}: exists already; choose another -o, or replace it with --overwrite")
+            raise CommandError(f"{job.target}: exists already; choose another -o, --skip-existing or --overwrite")
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -128,10 +164,28 @@ def make_folders(jobs: Sequence[Job]) -> None:
         check_output(job.target)
 
 
+def _find(path: Path, results: Path | None) -> tuple[Path, list[Path]]:
+    """The pictures of one input, and the folder whose subfolders are kept."""
+    if is_pattern(path):
+        return match_pictures(path, results)
+    return (path, find_pictures(path, results)) if path.is_dir() else (path.parent, [path])
+
+
+def _pictures_among(paths: Sequence[Path], root: Path, results: Path | None) -> list[Path]:
+    """Files with a picture's suffix; if `results` is a folder inside `root`, without those that it holds."""
+    made = results and results.resolve()
+    inner = made if made and root.resolve() in made.parents else None
+    return [
+        path
+        for path in paths
+        if path.suffix.lower() in READABLE and not (inner and inner in path.resolve().parents) and path.is_file()
+    ]
+
+
 def _output_folder(inputs: Sequence[Path], output: str | None) -> Path | None:
     if output is None:
         return None
-    several = len(inputs) > 1 or inputs[0].is_dir()
+    several = len(inputs) > 1 or inputs[0].is_dir() or is_pattern(inputs[0])
     separators = tuple(filter(None, (os.sep, os.altsep)))
     return Path(output) if several or output.endswith(separators) or Path(output).is_dir() else None
 

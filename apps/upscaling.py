@@ -2,17 +2,27 @@
 
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from runtime import Options, PictureWarning, SettingError, TadsrError, Upscaler
 
 from .jobs import Job
+from .outcomes import Outcome, Status
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -36,53 +46,67 @@ def run_jobs(
     quality: int | None,
     done: Callable[[str], None],
     warned: Callable[[str], None],
-) -> list[str]:
-    """Upscale and save every picture; one that fails does not stop the others. Returns what went wrong, one line each.
+) -> list[Outcome]:
+    """Upscale and save every picture; one that fails does not stop the others. Returns an outcome for each job.
 
     `done` is given a line for each saved picture, `warned` one for each thing that could not be kept. Raises
     `SettingError` for an option that suits no picture.
     """
-    failures = []
+    outcomes = []
+    with _bars() as bars:
+        whole = bars.add_task("all pictures", total=len(jobs), unit="pictures", visible=len(jobs) > 1)
+        for number, job in enumerate(jobs):
+            start = time.perf_counter()
+            try:
+                with _told(warned), _watched(bars, job.source.name, whole, number) as progress:
+                    watched: Options = {**options, "progress": progress}
+                    size = upscaler.to_file(
+                        job.source, job.target, strip_metadata=strip_metadata, quality=quality, **watched
+                    )
+                done(f"{job.target} ({size[0]}x{size[1]})")
+                outcomes.append(Outcome(job, Status.DONE, size, time.perf_counter() - start))
+            except SettingError:
+                raise
+            except TadsrError as error:
+                seconds = time.perf_counter() - start
+                outcomes.append(Outcome(job, Status.FAILED, seconds=seconds, error=_about(job, str(error))))
+            bars.update(whole, completed=number + 1)
+    return outcomes
+
+
+def _bars() -> Progress:
     console = Console(stderr=True)
-    columns = (
+    # Lines for a pipe must go to the pipe; lines for the terminal must go above the bars.
+    return Progress(
         TextColumn("{task.description}", markup=False, table_column=Column(max_width=40, no_wrap=True)),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
-    )
-    # Lines for a pipe must go to the pipe; lines for the terminal must go above the bars.
-    bars = Progress(
-        *columns,
+        TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
         transient=True,
         disable=not console.is_terminal,
         redirect_stdout=sys.stdout.isatty(),
     )
-    with bars:
-        whole = bars.add_task("all pictures", total=len(jobs), unit="pictures", visible=len(jobs) > 1)
-        for job in jobs:
-            current = bars.add_task(job.source.name, total=None, unit="tiles")
 
-            def progress(finished: int, total: int, task: TaskID = current, name: str = job.source.name) -> None:
-                bars.update(task, completed=finished, total=total)
-                if finished == total:
-                    bars.update(task, description=f"saving {name}")
 
-            watched: Options = {**options, "progress": progress}
-            try:
-                with _told(warned):
-                    width, height = upscaler.to_file(
-                        job.source, job.target, strip_metadata=strip_metadata, quality=quality, **watched
-                    )
-                done(f"{job.target} ({width}x{height})")
-            except SettingError:
-                raise
-            except TadsrError as error:
-                failures.append(_about(job, str(error)))
-            bars.remove_task(current)
-            bars.advance(whole)
-    return failures
+@contextmanager
+def _watched(bars: Progress, name: str, whole: TaskID, number: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar of one picture's tiles, which also moves that of all pictures on by the share that is done."""
+    current = bars.add_task(name, total=None, unit="tiles")
+
+    def progress(finished: int, total: int) -> None:
+        bars.update(current, completed=finished, total=total)
+        bars.update(whole, completed=number + finished / total)
+        if finished == total:
+            bars.update(current, description=f"saving {name}")
+
+    try:
+        yield progress
+    finally:
+        bars.remove_task(current)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def desk(draw: Draw, toy_bundle: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-EXISTS = "exists already; choose another -o, or replace it with --overwrite"
+EXISTS = "exists already; choose another -o, --skip-existing or --overwrite"
 ITSELF = "is the input itself; choose another -o, or replace it with --overwrite"
 IN_THE_WAY = "a file stands where this folder is needed; choose another -o"
 DAMAGED = r"is damaged or truncated \(.+\); get the file again"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +14,7 @@ from runtime.bundle import Artifact, read_bundle, write_bundle
 
 from .commands import Tadsr
 
+SVG = "{http://www.w3.org/2000/svg}"
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "SIDES", (16, 32))
     monkeypatch.setattr(bench, "OVERHEAD_SIDES", (32, 600))
+    monkeypatch.setattr(bench, "ENGINES_SIDE", 80)
 
 
 def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
@@ -35,7 +38,9 @@ def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
     assert [row["backend"] for row in report["files"]] == (2 * engines if len(engines) > 1 else [])
     assert (report["threads"], report["repeats"], report["peers"]) == (1, 2, None)
     assert [row["side"] for row in report["upscale"]] == [16, 32]
-    for row in report["upscale"]:
+    assert {row["backend"] for row in report["engines"]} == {*engines}
+    for row in report["upscale"] + report["engines"]:
+        assert row["tiles_per_second"] == pytest.approx(1e3 * row["tiles"] / row["warm_median_ms"])
         assert row["cold_ms"] > row["warm_median_ms"] >= row["warm_min_ms"] > 0
         assert 20 < row["peak_memory_mib"] < 2000
 
@@ -46,6 +51,22 @@ def test_table(tadsr: Tadsr, toy_bundle: Path) -> None:
     assert "toy (onnx/fp32)" in done.out
     assert "32x32" in done.out
     assert "\x1b" not in done.out
+
+
+def test_a_chart(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    command = ["bench", "--bundle", toy_bundle, "--repeats", 1, "--json", "--plot"]
+    done = tadsr(*command, tmp_path / "speed.svg")
+    assert (done.code, done.err) == (0, "")
+    drawn = ElementTree.parse(tmp_path / "speed.svg").getroot()
+    labels = {text.text for text in drawn.iter(f"{SVG}text")}
+    assert {f"{row['backend']}/{row['precision']}" for row in json.loads(done.out)["engines"]} <= labels
+    for name, reason in (
+        ("speed.png", "a chart is drawn as SVG; name it FILE.svg"),
+        ("no/a.svg", "its folder does not"),
+    ):
+        refused = tadsr(*command, tmp_path / name)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.startswith(f"error: {tmp_path / name}: {reason}")
 
 
 def test_files_of_two_precisions_side_by_side(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def test_transparent_pictures_stay_so(tadsr: Tadsr, toy_bundle: Path, tmp_path: 
     assert [picture.mode for picture in pictures(tmp_path / "clear.html")] == ["RGBA", "RGBA"]
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_are_not_white(suffix: str, tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    grey = np.linspace(0, 65535, 12 * 9).reshape(9, 12).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / f"deep{suffix}")
+    assert tadsr("compare", tmp_path / f"deep{suffix}", "--bundle", toy_bundle).code == 0
+    ours, bicubic = pictures(tmp_path / "deep.html")
+    right = Image.fromarray((grey / 257).round().astype(np.uint8)).resize(ours.size, Image.Resampling.BICUBIC)
+    assert np.abs(np.asarray(bicubic, float) - np.asarray(right, float)).mean() < 4
+    assert np.abs(np.asarray(ours, float).mean() - np.asarray(right, float).mean()) < 40
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [("page.png", "a page is written; name it NAME.html"), ("no/page.html", "cannot be written")],

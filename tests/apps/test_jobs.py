@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.errors import CommandError
-from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs, suffix_of
+from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs, split_existing, suffix_of
 from runtime.errors import PictureError
 
 Draw = Callable[..., Path]
@@ -102,6 +102,44 @@ def test_inputs_that_cannot_be_planned(draw: Draw, tmp_path: Path) -> None:
         plan_jobs([photo], str(tmp_path / "out.xyz"), scale=4)
 
 
+def test_patterns_that_no_shell_expanded(draw: Draw, tmp_path: Path) -> None:
+    a, b, out = draw("photos/a.jpg"), draw("photos/trip/b.jpg"), tmp_path / "out"
+    for other in ("photos/c.png", "photos/.d.jpg"):
+        draw(other)
+    (tmp_path / "photos" / "folder.jpg").mkdir()
+    assert plan_jobs([tmp_path / "photos/*.jpg"], str(out), scale=4) == [Job(a, out / "a.jpg")]
+    everywhere = plan_jobs([tmp_path / "photos/**/*.jpg"], str(out), scale=4)
+    assert everywhere == [Job(a, out / "a.jpg"), Job(b, out / "trip/b.jpg")]
+    beside = plan_jobs([tmp_path / "photos/tr?p/*.jp[g]"], None, scale=4)
+    assert beside == [Job(b, b.with_name("b_x4.png"))]
+    draw("photos/big/a.jpg")
+    assert plan_jobs([tmp_path / "photos/**/*.jpg"], str(tmp_path / "photos/big"), scale=4)[0].source == a
+    assert len(plan_jobs([tmp_path / "photos/**/*.jpg"], str(tmp_path / "photos/big"), scale=4)) == 2
+
+
+def test_a_pattern_in_this_folder(draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw("a.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert plan_jobs([Path("*.jpg")], "out", scale=4) == [Job(Path("a.jpg"), Path("out/a.jpg"))]
+
+
+def test_a_name_with_wildcards_is_a_name_where_there_is_such_a_file(draw: Draw, tmp_path: Path) -> None:
+    photo = draw("[a].jpg")
+    draw("a.jpg")
+    assert plan_jobs([photo], None, scale=4) == [Job(photo, tmp_path / "[a]_x4.png")]
+
+
+def test_a_pattern_without_matches(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"\*\.jpg: matches no pictures; check the pattern"):
+        plan_jobs([tmp_path / "*.jpg"], None, scale=4)
+
+
+def test_jobs_whose_results_exist(draw: Draw, tmp_path: Path) -> None:
+    photo, old = draw("photo.png"), draw("old.png")
+    new, again, itself = Job(photo, tmp_path / "new.png"), Job(photo, old), Job(photo, photo)
+    assert split_existing([new, again, itself]) == ([new, itself], [again])
+
+
 def test_two_pictures_for_one_place(draw: Draw, tmp_path: Path) -> None:
     jobs = plan_jobs([draw("a.gif"), draw("a.png")], str(tmp_path / "out"), scale=4)
     for overwrite in (False, True):
@@ -111,7 +149,7 @@ def test_two_pictures_for_one_place(draw: Draw, tmp_path: Path) -> None:
 
 def test_nothing_is_replaced_unasked(draw: Draw) -> None:
     photo, old = draw("photo.png"), draw("old.png")
-    with pytest.raises(CommandError, match=r"old\.png: exists already; choose another -o, or replace it with --over"):
+    with pytest.raises(CommandError, match=r"old\.png: exists already; choose another -o, --skip-existing or --over"):
         check_jobs([Job(photo, old)], overwrite=False)
     with pytest.raises(CommandError, match=r"photo\.png: is the input itself"):
         check_jobs([Job(photo, photo)], overwrite=False)

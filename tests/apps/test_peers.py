@@ -67,7 +67,9 @@ def test_side_by_side(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         assert row.ratio_to_ours == pytest.approx(row.median_ms / toy.median_ms)
         assert row.median_ms >= row.min_ms > 0
     model = {"name": "toy", "backend": "onnx", "precision": "fp32"}
-    show_bench(BenchReport(model, {"cpu": "x", "cpus": 1, "load": 0}, {}, 1, 2, {}, [], [], rows, []), as_json=False)
+    show_bench(
+        BenchReport(model, {"cpu": "x", "cpus": 1, "load": 0}, {}, 1, 2, {}, [], [], rows, [], []), as_json=False
+    )
     assert "SRVGG" in capsys.readouterr().out
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -69,6 +70,56 @@ def test_one_bad_picture_does_not_stop_the_rest(tadsr: Tadsr, draw: Draw, toy_bu
         "2 of 4 pictures failed, the others are done",
     ]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {first.name, last.name}
+
+
+def test_json_tells_what_became_of_each(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:
+    draw("in/a.png")
+    draw("in/b.png")
+    (tmp_path / "in" / "c.png").write_bytes(b"")
+    draw("out/b.png")
+    inputs = ["upscale", tmp_path / "in", "-o", tmp_path / "out", "--bundle", toy_bundle, "--json"]
+    done = tadsr(*inputs, "--skip-existing")
+    assert done.code == 1
+    report = json.loads(done.out)
+    totals = {name: report["totals"][name] for name in ("pictures", "done", "skipped", "failed")}
+    assert totals == {"pictures": 3, "done": 1, "skipped": 1, "failed": 1}
+    rows = {Path(row["source"]).name: row for row in report["pictures"]}
+    assert (rows["a.png"]["status"], rows["a.png"]["size"], rows["a.png"]["error"]) == ("done", [48, 36], None)
+    assert rows["a.png"]["target"] == str(tmp_path / "out" / "a.png")
+    assert 0 < rows["a.png"]["seconds"] <= report["totals"]["seconds"]
+    assert (rows["b.png"]["status"], rows["b.png"]["size"], rows["b.png"]["seconds"]) == ("skipped", None, 0)
+    assert (rows["c.png"]["status"], rows["c.png"]["size"]) == ("failed", None)
+    assert "is empty (0 bytes)" in rows["c.png"]["error"]
+    assert done.err.splitlines() == [
+        "1 of 3 pictures skipped, their results exist",
+        f"error: {rows['c.png']['error']}",
+        "1 of 3 pictures failed, the others are done",
+    ]
+
+
+def test_json_of_a_single_failure_keeps_its_exit_code(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    done = tadsr("upscale", tmp_path / "a.png", "--bundle", toy_bundle, "--json")
+    assert done.code == 2
+    assert json.loads(done.out)["pictures"][0]["status"] == "failed"
+    assert done.err.count("\n") == 1
+
+
+def test_skip_existing_goes_on_where_a_run_was_stopped(
+    tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path
+) -> None:
+    draw("in/a.jpg")
+    command = ["upscale", tmp_path / "in" / "*.jpg", "-o", tmp_path / "out", "--bundle", toy_bundle]
+    assert tadsr(*command).code == 0
+    made = (tmp_path / "out" / "a.jpg").stat()
+    draw("in/b.jpg")
+    done = tadsr(*command, "--skip-existing")
+    assert (done.code, done.out) == (0, f"{tmp_path / 'out' / 'b.jpg'} (48x36)\n")
+    assert done.err == "1 of 2 pictures skipped, their results exist\n"
+    assert (tmp_path / "out" / "a.jpg").stat() == made
+    both = tadsr(*command, "--skip-existing", "--overwrite")
+    assert (both.code, both.out) == (2, "")
+    assert both.err == "error: --overwrite and --skip-existing: exclude each other; leave one of them out\n"
 
 
 def test_a_failing_network_is_told_with_the_pictures_name(tadsr: Tadsr, draw: Draw, tmp_path: Path) -> None:
@@ -185,5 +236,5 @@ def test_bars_go_to_the_terminal_and_results_to_the_pipe(draw: Draw, toy_bundle:
         out, _ = running.communicate()
     assert running.returncode == 0
     assert out.splitlines() == [f"{tmp_path}/out/[a].png (320x320)", f"{tmp_path}/out/b.png (48x36)"]
-    for text in ("all pictures", "2/2", "[a].png", "tiles"):
+    for text in ("all pictures", "2/2", "[a].png", "tiles", "left"):
         assert text in seen
