@@ -27,8 +27,9 @@ TILE = (76, 50, 124, 98)
 def store(bundle: Path, folder: Path) -> None:
     """Write the files of ``bundle`` into ``folder``, which is replaced as a whole. Raises `BundleError`.
 
-    ``stored.json`` names the tile's size, the model files, with their checksums, that it was made of, and how many pixels
-    a seam of either precision keeps clear of inner tile edges; ``input.bin`` holds the tile and ``NAME.onnx.bin`` what that file makes of it, as bytes [H, W, 3].
+    ``stored.json`` names the tile's size, the model files that it was made of, with their checksums, and how many
+    pixels a seam of either precision keeps clear of inner tile edges; ``input.bin`` holds the tile and
+    ``NAME.onnx.bin`` what that file makes of it, as bytes [H, W, 3].
     """
     manifest = read_bundle(bundle).manifest
     sample = Image.open(SAMPLE)

@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 SET_UP = {
     "first": "pip install .\ntadsr upscale docs/pictures/sample.jpg -o sample_x4.png",
-    "tests": 'pip install -e ".[dev]"\npython -m pytest',
+    "tests": 'pip install -e ".[dev]"\npython -m pytest -n auto',
     "browser": "npm test --prefix apps/web\npython -m pytest tests/web",
 }
 """The blocks that `.ci/run` follows, and how each of them ends."""

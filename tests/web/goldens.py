@@ -1,4 +1,4 @@
-"""Tiling that both languages must agree on: `python -m tests.web.goldens` writes tiling.json from `runtime.tiles.tiling`."""
+"""Tiling that both languages must agree on: `python -m tests.web.goldens` writes tiling.json from `runtime.tiles`."""
 
 import json
 from itertools import product
