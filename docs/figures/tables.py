@@ -11,7 +11,7 @@ MODELS = {
     "bicubic": "bicubic",
     f"{WEIGHTS}/teacher.safetensors": "teacher, 15 steps",
     f"{WEIGHTS}/student.safetensors": "student, 1 step",
-    "runtime/models/mobile.tadsr": "**shipped bundle**",
+    "runtime/models/mobile.tadsr": "**shipped bundle**, fp32",
     f"{WEIGHTS}/autoencoder.safetensors": "autoencoder on the originals",
     "HR": "the originals",
 }

@@ -68,7 +68,7 @@ def test_flat_areas(upscaler: runtime.Upscaler) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="bundle of 0.1: light greys are 0.66 off (fp32), cyan 1.67 (int8); to be corrected in the graph or training",
+    reason="bundle of 0.1: a light green is 0.66 off (fp32), cyan 1.67 (int8); for the graph or the training to mend",
 )
 def test_every_single_flat_area(upscaler: runtime.Upscaler) -> None:
     assert flat_differences(upscaler).max() <= FLAT
