@@ -1,5 +1,6 @@
 """Fixtures for every folder of tests."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from runtime.bundle import Artifact, Manifest, write_bundle
 
 settings.register_profile("untimed", deadline=None)  # a first call loads libraries, and a machine may be busy
 settings.load_profile("untimed")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker: threads of all of them would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TOY_ALIGN = 4
 TOY_RADIUS = 7  # a 3x3 convolution on 4x4 cells: an edge pixel sees the whole neighbouring cell and the rest of its own
