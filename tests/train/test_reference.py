@@ -238,7 +238,7 @@ def test_files_of_another_network_are_one_line(folder: Path, tmp_path: Path) -> 
         ("teacher", tmp_path / "trap.pth", "nothing in it was run"),
         ("teacher", tmp_path / "missing.pth", "no such file"),
         ("init", folder / "teacher.pth", "make a .safetensors of it with `python -m train.official`"),
-        ("init", mobile / "student.safetensors", "a student of other sizes"),
+        ("init", mobile / "student.safetensors", "a network of other sizes"),
     ]
     for option, path, message in faults:
         with pytest.raises(TrainError, match=re.escape(message)) as caught:
