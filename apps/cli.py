@@ -25,6 +25,10 @@ class Seam(StrEnum):
 BundleOption = Annotated[
     Path | None, typer.Option(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along")
 ]
+BundleArgument = Annotated[
+    Path | None,
+    typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -272,10 +276,7 @@ def bench(
 
 @app.command()
 def info(
-    bundle: Annotated[
-        Path | None,
-        typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
-    ] = None,
+    bundle: BundleArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
     """Show what a model holds: files, accuracy, licence, how it was made.
@@ -319,32 +320,28 @@ def recipe(
     from runtime.commands import say
 
     from .errors import CommandError
-    from .recipe import commands_of, draw_photos, estimate, read_recipe, run_recipe
+    from .recipe import as_typed, commands_of, draw_photos, estimate, read_recipe, run_recipe
 
     if photos is None and not smoke:
         raise CommandError("--photos: name a folder of sharp photos, or try --smoke, which draws its own")
     out = out or Path("runs") / (f"{name}-smoke" if smoke else name)
     stages = read_recipe(name)
-    if photos is None:
-        photos = out / "photos"
-        draw_photos(photos)
-    commands = commands_of(name, photos, out, licences=licences, smoke=smoke)
+    commands = commands_of(name, stages, photos or out / "photos", out, licences=licences, smoke=smoke)
     if not smoke:
         say(estimate(stages))
     if dry_run:
         for words in commands.values():
-            say(" ".join(["python -m", *words]))
+            say(as_typed(words))
         return
+    if photos is None:
+        draw_photos(out / "photos")
     run_recipe(commands, out, say)
     say(f"wrote {out / f'{name}.tadsr'}; try it: tadsr upscale photo.jpg --bundle {out / f'{name}.tadsr'}")
 
 
 @app.command()
 def doctor(
-    bundle: Annotated[
-        Path | None,
-        typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
-    ] = None,
+    bundle: BundleArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
     """Show which engines can run a model here, which one would, and what brings the others.

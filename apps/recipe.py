@@ -62,14 +62,19 @@ def read_recipe(name: str) -> list[Stage]:
 
 
 def commands_of(
-    name: str, photos: Path, out: Path, *, licences: str = "all", smoke: bool = False
+    name: str, stages: Sequence[Stage], photos: Path, out: Path, *, licences: str = "all", smoke: bool = False
 ) -> dict[str, list[str]]:
     """The words after `python -m` of every stage, the bundle last, by the names of their folders."""
     preset = SMOKE if smoke else name
-    commands = {stage.name: stage.command(preset, photos, licences, out) for stage in read_recipe(name)}
+    commands = {stage.name: stage.command(preset, photos, licences, out) for stage in stages}
     programs = [str(out / "folded/student.pt2"), str(out / "quantize/student.int8.pt2")]
     commands["bundle"] = ["export.bundle", *programs, "-o", str(out / f"{name}{SUFFIX}")]
     return commands
+
+
+def as_typed(words: Sequence[str]) -> str:
+    """The command line of the words after `python -m`."""
+    return shlex.join(["python", "-m", *words])
 
 
 def estimate(stages: Sequence[Stage]) -> str:
@@ -85,8 +90,7 @@ def run_recipe(commands: Mapping[str, Sequence[str]], out: Path, say: Callable[[
         if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == list(words):
             say(f"{label}: done before")
             continue
-        line = shlex.join(["python", "-m", *words])
-        say(f"{label}: {line}")
+        say(f"{label}: {as_typed(words)}")
         code = subprocess.run([sys.executable, "-m", *words], check=False).returncode
         if code:
             raise CommandError(

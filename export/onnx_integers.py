@@ -41,9 +41,10 @@ def check_numbers(path: Path, program: Program) -> Findings:
 
     Raises ``ExportError`` where one differs, or ONNX Runtime runs a quantised convolution in float.
     """
-    if in_float := run_in_float(path):
+    in_float, rounded = other_arithmetic(path)
+    if in_float:
         raise ExportError(f"{path}: ONNX Runtime runs {', '.join(in_float)} in float; nothing was kept")
-    if rounded := rounded_by_the_engine(path):
+    if rounded:
         raise ExportError(f"{path}: ONNX Runtime rounds float weights to INT8 ({', '.join(rounded)}); nothing was kept")
     model = onnx.load(path)
     layers = integers.require_layers(program, _layers(model), str(path))
@@ -88,23 +89,18 @@ def quantized_tensors(path: Path, picture: Tile, start: Start) -> tuple[dict[str
 
 def run_in_float(path: Path) -> list[str]:
     """The quantised convolutions that ONNX Runtime's optimised graph does not run as integers, by their outputs."""
-    run_as_integers = _weights_of_integer_convolutions(path)
-    return [
-        layer for weight, layer in _quantized_convolutions(onnx.load(path)).items() if weight not in run_as_integers
-    ]
+    return other_arithmetic(path)[0]
 
 
-def rounded_by_the_engine(path: Path) -> list[str]:
-    """The weights in ONNX Runtime's integer convolutions that are none of the file's integers."""
-    return sorted(_weights_of_integer_convolutions(path) - _quantized_convolutions(onnx.load(path)).keys())
-
-
-def _weights_of_integer_convolutions(path: Path) -> set[str]:
-    """Of ONNX Runtime's optimised graph, by name."""
+def other_arithmetic(path: Path) -> tuple[list[str], list[str]]:
+    """Where ONNX Runtime's optimised graph differs from the file: what ``run_in_float`` lists, and the weights in its
+    integer convolutions that are none of the file's integers."""
+    quantized = _quantized_convolutions(onnx.load(path))
     with tempfile.TemporaryDirectory() as folder:
         optimized = Path(folder) / "optimized.onnx"
         onnxruntime_session(path.read_bytes(), optimized=optimized)
-        return {tuple(node.input)[3] for node in onnx.load(optimized).graph.node if node.op_type == "QLinearConv"}
+        integer = {tuple(node.input)[3] for node in onnx.load(optimized).graph.node if node.op_type == "QLinearConv"}
+    return [layer for weight, layer in quantized.items() if weight not in integer], sorted(integer - quantized.keys())
 
 
 def integer_weights(path: Path) -> dict[str, NDArray[np.int8]]:

@@ -1,6 +1,7 @@
 """Fixtures for every folder of tests."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,10 @@ settings.load_profile("untimed")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker: threads of all of them would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="needs a C++ compiler, which AOTInductor calls"
+)
 
 TOY_ALIGN = 4
 TOY_RADIUS = 7  # a 3x3 convolution on 4x4 cells: an edge pixel sees the whole neighbouring cell and the rest of its own

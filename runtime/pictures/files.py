@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
+from ..settings import Progress
 from .decoding import Array, decode_file
 from .frames import check_frames, read_frames, read_timing, save_frames
 from .saving import check_output, check_quality, save_levels
 
-Progress = Callable[[int, int], None]
 Enlarger = Callable[..., Any]
 """An `Upscaler`, or what is called like one: an array gives an array, an image an image."""
 

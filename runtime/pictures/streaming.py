@@ -5,7 +5,6 @@ rows lie in a temporary file beside the target, where any of them can be read ag
 encoder as they finish, through a pipe.
 """
 
-import importlib.util
 import io
 import logging
 import os
@@ -25,14 +24,13 @@ from PIL import Image
 from ..atomic import replacing
 from ..errors import PictureError, one_line
 from ..tiles.tiling import Indices, take
+from .depth import INSTALL, has_pyvips
 from .embedding import add_exif_to_tiff, add_xmp_to_png
 from .metadata import Metadata, read_metadata
 from .picture import Floats, Picture, open_rows
 from .png_stream import PngStream
 
 Array = npt.NDArray[Any]
-
-INSTALL = 'pip install "tadsr[imaging]"'
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class RowSource:
 
 def refuse_unless_possible(source: Path, target: Path) -> None:
     """Raise `PictureError` where this file cannot become that one strip by strip."""
-    if importlib.util.find_spec("pyvips") is None:
+    if not has_pyvips():
         raise PictureError(f"{source}: too large for max_memory as a whole; what works in strips comes by: {INSTALL}")
     if target.suffix.lower() not in FORMATS:
         raise PictureError(f"{target}: too large for max_memory as a whole, in strips save as .png, .jpg or .tif")

@@ -16,7 +16,9 @@ from .commands import Tadsr
 
 
 def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
-    commands = recipe.commands_of("mobile", tmp_path / "photos", tmp_path / "run", licences="free")
+    commands = recipe.commands_of(
+        "mobile", recipe.read_recipe("mobile"), tmp_path / "photos", tmp_path / "run", licences="free"
+    )
     assert list(commands) == [
         *("autoencoder", "teacher", "teacher_samples", "vanilla", "distill"),
         *("fold", "prune", "folded", "quantize", "bundle"),

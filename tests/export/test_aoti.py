@@ -16,12 +16,9 @@ from export.exporters import EXPORTERS, LOCAL
 from export.program import Program, open_program
 from runtime.backends import aoti as runtime_aoti
 from runtime.cache import VARIABLE
+from tests.conftest import needs_compiler
 from tests.export.programs import TILE, needs_int8
 from tests.export.test_onnx import run
-
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="needs a C++ compiler, which AOTInductor calls"
-)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """AOTInductor: only what was built here of the bundle's own programs, and nothing out of a bundle."""
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,15 +12,12 @@ from runtime.backends import aoti, choose, open_session
 from runtime.bundle import Artifact, Bundle, read_bundle
 from runtime.cache import VARIABLE
 from runtime.errors import BackendError, BundleError, OutOfMemoryError
-from tests.conftest import write_bundle_of
+from tests.conftest import needs_compiler, write_bundle_of
 from tests.runtime.concurrency import Concurrency
 
 PROGRAM = {"file": "student.pt2", "precision": "fp32", "tile": None, "sha256": "a" * 64}
 INT8 = {**PROGRAM, "precision": "int8", "sha256": "b" * 64}
 TILED = {**PROGRAM, "tile": 32, "sha256": "c" * 64}
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="needs a C++ compiler, which AOTInductor calls"
-)
 
 
 @pytest.fixture(autouse=True)
