@@ -1,5 +1,6 @@
 """The student as it will be deployed: its own LR encoder, no noise, judged by pixels."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from train.errors import TrainError
 from train.inputs import load_autoencoder, load_teacher
 from train.latents import Condition, bind, condition, scale_of
 from train.losses import colour_shift, frequency_l1, l1, mse, structure
+from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
@@ -74,12 +76,37 @@ class FoldSettings(TrainingSettings):
     """Weight of the colour shift between the decoded student and LQ: a restored photo keeps its colours."""
     decoder_weight: float = 1.0
     """For VQ autoencoders: weight of L1 between the deployed decoder's pixels and the full one's."""
+    train_decoder: bool = False
+    """For the mobile autoencoder: its decoder is trained beside the student, and saved as autoencoder.safetensors."""
     tile: int = 64
     """For ResShift's own network: side in LR pixels of the pictures that its program takes."""
     pairs: Path | None = None
     """A folder with LR and HR inside: what was folded is measured on it and becomes rows of --report."""
     report: Path | None = None
     """Folder of the report that the rows "unfolded" and "folded" go into."""
+
+
+class TrainedDecoder(nn.Module):
+    """The mobile autoencoder's decoder, trained apart from its encoder."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.decoder = copy.deepcopy(autoencoder.decoder)
+        self.register_buffer("mean", autoencoder.latent_mean)
+        self.register_buffer("std", autoencoder.latent_std)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Standardised latents [N, C, h, w] -> pictures [N, 3, 4h, 4w] in about [-1, 1]."""
+        return self.decoder(latents * self.std + self.mean)
+
+    def within(self, autoencoder: Autoencoder) -> Autoencoder:
+        """The autoencoder with this decoder in place of its own."""
+        whole = copy.deepcopy(autoencoder)
+        whole.decoder = copy.deepcopy(self.decoder)
+        return whole
 
 
 class LRStudent(nn.Module):
@@ -89,7 +116,11 @@ class LRStudent(nn.Module):
     """
 
     def __init__(
-        self, lr_encoder: LREncoder, student: UNet, schedule: Schedule, decoder: StaticDecoder | None = None
+        self,
+        lr_encoder: LREncoder,
+        student: UNet,
+        schedule: Schedule,
+        decoder: StaticDecoder | TrainedDecoder | None = None,
     ) -> None:
         super().__init__()
         self.lr_encoder = lr_encoder
@@ -113,7 +144,7 @@ class FinetuneTask:
 
     Without noise there is nothing to sample: the student answers with one picture for each LQ picture, so the target
     is HQ itself, through the decoder; what pixels average away, a discriminator can ask for. The mobile decoder
-    is frozen. A VQ decoder is deployed with constants in place of its statistics and its codebook (see
+    is frozen, or trained too. A VQ decoder is deployed with constants in place of its statistics and its codebook (see
     ``compress.folding.static_decoder``): it learns to answer as the full one does.
     """
 
@@ -135,11 +166,7 @@ class FinetuneTask:
         self.autoencoder = autoencoder
         self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
-        decoder = (
-            static_decoder(autoencoder, measure_statistics(autoencoder, calibration_latents(settings, dataset)))
-            if isinstance(autoencoder, VQAutoencoder)
-            else None
-        )
+        decoder = self._decoder(dataset)
         torch.manual_seed(settings.seed)
         lr_encoder = (
             LREncoder(settings.model.lr_encoder, student.latent_channels)
@@ -149,6 +176,13 @@ class FinetuneTask:
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
         self.players = {"student": Player(network.requires_grad_(True))}
         self.adversary = self._adversary() if settings.lambda_2 else None
+
+    def _decoder(self, dataset: Dataset[Sample]) -> StaticDecoder | TrainedDecoder | None:
+        settings, autoencoder = self.settings, self.autoencoder
+        if isinstance(autoencoder, VQAutoencoder):
+            statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
+            return static_decoder(autoencoder, statistics)
+        return TrainedDecoder(autoencoder) if settings.train_decoder else None
 
     def _adversary(self) -> LatentDiscriminator:
         settings = self.settings
@@ -181,7 +215,7 @@ class FinetuneTask:
             "structure": settings.structure_weight * structure(sr, hq),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
-        if decoded is not None:
+        if decoded is not None and isinstance(self.autoencoder, VQAutoencoder):
             with torch.no_grad():
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(decoded, full)
@@ -201,7 +235,15 @@ class FinetuneTask:
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)
-        return {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
+        exports: dict[str, nn.Module] = {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
+        if isinstance(network.decoder, TrainedDecoder):
+            exports["autoencoder"] = self.whole(network.decoder)
+        return exports
+
+    def whole(self, decoder: TrainedDecoder) -> Autoencoder:
+        """The mobile autoencoder with the decoder that was trained."""
+        assert isinstance(self.autoencoder, Autoencoder)
+        return decoder.within(self.autoencoder)
 
     def description(self) -> dict[str, Any]:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from compress.deployed import Deployed, fold
-from compress.finetune import FinetuneTask, FoldSettings, LRStudent
+from compress.finetune import FinetuneTask, FoldSettings, LRStudent, TrainedDecoder
 from compress.folding.programs import count_macs, export_program, export_static, save_program
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
@@ -158,6 +158,8 @@ def _finetuned(settings: FoldSettings) -> list[Path]:
 
 def _decoder(trained: LRStudent, task: FinetuneTask) -> Autoencoder | StaticDecoder:
     """What is deployed to decode: what was trained beside the student, else the frozen mobile decoder."""
+    if isinstance(trained.decoder, TrainedDecoder):
+        return task.whole(trained.decoder)
     if trained.decoder is not None:
         return trained.decoder
     assert isinstance(task.autoencoder, Autoencoder)

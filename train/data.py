@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from train.degradation import DegradationSettings, degraded_pair
-from train.drawn import draw
+from train.drawn import draw, draw_plain
 from train.errors import PhotoError, TrainError
 from train.photos import load_photo, photo_size
 
@@ -126,6 +126,8 @@ class CropSettings:
     """Side of a high-resolution crop in pixels, a multiple of the scale and at least 48."""
     drawn_share: float = 0.05
     """Share of pictures that are drawn (text, patterns), not cut from photos."""
+    plain_share: float = 0.0
+    """Share of pictures that are drawn and plain: one colour or a gradient."""
     reduce_prob: float = 0.3
     """Probability that a photo is reduced before it is cropped."""
     reduce_range: tuple[float, float] = (0.5, 1.0)
@@ -176,8 +178,11 @@ class CropDataset(Dataset[Sample]):
     def _picture(self, rng: Generator) -> Picture:
         """A crop or a drawing in one of the orientations."""
         settings = self._settings
-        if rng.random() < settings.drawn_share:
+        kind = rng.random()
+        if kind < settings.drawn_share:
             picture = draw(rng, settings.crop)
+        elif kind < settings.drawn_share + settings.plain_share:
+            picture = draw_plain(rng, settings.crop)
         else:
             reduction = rng.uniform(*settings.reduce_range) if rng.random() < settings.reduce_prob else 1.0
             picture = random_crop(self._photos.draw(rng), settings.crop, rng, reduction)

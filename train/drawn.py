@@ -1,4 +1,4 @@
-"""Pictures drawn by the project itself: text and patterns, rare in photos and hard for super-resolution."""
+"""Pictures drawn by the project itself: text, patterns, plain sheets; rare in photos, hard for super-resolution."""
 
 from functools import lru_cache
 
@@ -25,8 +25,20 @@ def draw(rng: Generator, size: int) -> NDArray[np.uint8]:
     else:
         pattern = _PATTERNS[rng.integers(len(_PATTERNS))]
         mask = np.clip(pattern(rng, *_turned_grid(rng, size)) + 0.5, 0, 1)
-    picture = background + (_shade(rng, size, ink) - background) * mask[..., None]
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return _picture(background + (_shade(rng, size, ink) - background) * mask[..., None])
+
+
+def draw_plain(rng: Generator, size: int) -> NDArray[np.uint8]:
+    """A picture [size, size, 3] of one colour or of a gradient, often at the ends of the range; a function of `rng`.
+
+    It is nothing but its colour and its borders, and those must not change.
+    """
+    color = rng.choice([0.0, 255.0], 3) if rng.random() < 0.3 else rng.uniform(0, 255, 3)
+    return _picture(_shade(rng, size, color))
+
+
+def _picture(levels: Field) -> NDArray[np.uint8]:
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def _color_pair(rng: Generator) -> tuple[Field, Field]:

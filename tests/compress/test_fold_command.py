@@ -104,6 +104,28 @@ def test_the_teachers_discriminator_judges_the_deployed_student(folder: Path, tm
     assert any(parameter.grad is not None and parameter.grad.any() for parameter in student.parameters())
 
 
+def test_the_decoder_is_trained_beside_the_student_and_deployed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "o"
+    run(monkeypatch, arguments(folder, out, steps=2, train_decoder=True, lr=0.01))
+    before, after = (load_autoencoder(path / "autoencoder.safetensors") for path in (folder, out))
+    changed = {name for name, value in after.state_dict().items() if not value.equal(before.state_dict()[name])}
+    assert changed == {name for name, _ in after.decoder.named_parameters(prefix="decoder")}
+    run(
+        monkeypatch,
+        arguments(
+            out,
+            tmp_path / "p",
+            preset=folder / "tiny.yaml",
+            photos=folder / "photos",
+            student=out / "deployed_student.safetensors",
+        ),
+    )
+    a, b = (torch.export.load(path / "student.pt2").state_dict for path in (out, tmp_path / "p"))
+    assert all(value.equal(b[name]) for name, value in a.items())
+
+
 def test_rows_of_the_report(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = tmp_path / "report"
     run(monkeypatch, arguments(folder, tmp_path / "o", pairs=folder / "pairs", report=report))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from train.data import CropDataset, CropSettings, StepBatches, loader, random_crop
 from train.degradation import DegradationSettings
-from train.drawn import draw
+from train.drawn import draw, draw_plain
 from train.errors import PhotoError, TrainError
 
 SMALL = CropSettings(crop=64)
@@ -165,3 +165,17 @@ def test_drawings_have_edges_and_vary() -> None:
     pictures = [draw(np.random.default_rng(seed), 96).astype(float) for seed in range(30)]
     assert np.median([picture.std(axis=(0, 1)).max() for picture in pictures]) > 20
     assert len({picture.tobytes() for picture in pictures}) == 30
+
+
+def test_plain_pictures_are_of_one_colour_or_a_gradient() -> None:
+    sheets = [draw_plain(np.random.default_rng(seed), 48).astype(int) for seed in range(40)]
+    flat = [sheet for sheet in sheets if (sheet == sheet[0, 0]).all()]
+    assert 10 < len(flat) < 30
+    assert all(np.abs(np.diff(sheet, axis=axis)).max() <= 3 for sheet in sheets for axis in (0, 1))
+    assert sum(bool(np.isin(sheet[0, 0], (0, 255)).all()) for sheet in flat) >= 2
+
+
+def test_plain_pictures_are_among_the_crops(photos: list[Path]) -> None:
+    settings = CropSettings(crop=48, drawn_share=0.0, plain_share=1.0)
+    hq = CropDataset(photos, settings)[0]["hq"] * 255
+    assert hq.diff(dim=1).abs().max() <= 3

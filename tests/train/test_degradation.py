@@ -168,3 +168,15 @@ def test_average_brightness_is_kept() -> None:
     hq = resize(picture(6, 6, seed=4), (96, 96), "bilinear")
     means = torch.stack([degrade(hq, np.random.default_rng(i), DEFAULTS).mean((1, 2)) for i in range(150)]).mean(0)
     torch.testing.assert_close(means, hq.mean((1, 2)), rtol=0, atol=0.01)
+
+
+def test_light_pictures_lose_little() -> None:
+    smooth = resize(picture(8, 8)[:1].expand(3, -1, -1), (64, 64), "bilinear")
+    reduced = resize(smooth, (16, 16), "area")
+
+    def loss(light_prob: float) -> float:
+        settings = replace(DEFAULTS, light_prob=light_prob)
+        made = (degrade(smooth, np.random.default_rng(seed), settings) for seed in range(20))
+        return float(torch.stack([(each - reduced).abs().mean() for each in made]).mean())
+
+    assert loss(1.0) < 0.5 * loss(0.0)

@@ -60,7 +60,8 @@ def test_the_port_is_taken(tadsr: Tadsr, folder: Path, monkeypatch: pytest.Monke
 
 def test_ctrl_c_ends_it_quietly(folder: Path) -> None:
     code = (
-        "import sys, pathlib, _thread, threading; from apps import web_server; from apps.cli import main;"
+        "import pathlib, signal, _thread, threading; from apps import web_server; from apps.cli import main;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         f"web_server.BUILT = pathlib.Path({str(folder)!r}); threading.Timer(1, _thread.interrupt_main).start();"
         "main(['web', '--port', '0'])"
     )

@@ -74,15 +74,21 @@ def _stage(
 def degrade(hq: Tensor, rng: Generator, settings: DegradationSettings, scale: int = 4) -> Tensor:
     """A low-resolution version of `hq`: Real-ESRGAN's two rounds, the second one optional as in ResShift.
 
-    Takes float32 [3, H, W] in [0, 1] with sides of at least 48 pixels, on any device; returns
-    [3, H // scale, W // scale] in [0, 1] on 256 levels. All randomness comes from `rng`: the same state gives the same
-    picture on the same kind of device.
+    With `light_prob` some pictures get the light round in place of both. Takes float32 [3, H, W] in [0, 1] with sides
+    of at least 48 pixels, on any device; returns [3, H // scale, W // scale] in [0, 1] on 256 levels. All randomness
+    comes from `rng`: the same state gives the same picture on the same kind of device.
 
     Raises ValueError where a picture is too small for the blur drawn.
     """
     generator = torch.Generator(hq.device).manual_seed(int(rng.integers(2**63)))
     height, width = hq.shape[-2:]
     small = (height // scale, width // scale)
+
+    if settings.light_prob and rng.random() < settings.light_prob:
+        image = _stage(hq, (height, width), rng, settings.light, generator)
+        return _in_levels(
+            jpeg(_random_resize(image, small, rng).clamp(0, 1), rng.uniform(*settings.light_jpeg_quality))
+        )
 
     image = _stage(hq, (height, width), rng, settings.first, generator)
     image = jpeg(image, rng.uniform(*settings.jpeg_quality))
@@ -101,4 +107,9 @@ def degrade(hq: Tensor, rng: Generator, settings: DegradationSettings, scale: in
         return image if ringing is None else filter2d(image, ringing)
 
     image = jpeg(finish(image).clamp(0, 1), quality) if rng.random() < 0.5 else finish(jpeg(image, quality))
+    return _in_levels(image)
+
+
+def _in_levels(image: Tensor) -> Tensor:
+    """On the 256 levels of an 8-bit picture."""
     return image.mul(255).round_().clamp_(0, 255).div_(255)

@@ -93,6 +93,23 @@ class DegradationSettings:
     """The second round, relative to the low-resolution size."""
     second_prob: float = 0.5
     """Probability of the second round."""
+    light_prob: float = 0.0
+    """Probability of the light round in place of all others. Real-ESRGAN's is never light, and a network that has seen
+    nothing else smooths what was clean."""
+    light: StageSettings = field(
+        default=StageSettings(
+            blur_prob=0.5,
+            kernel_size=(3, 11),
+            sigma=(0.2, 1.2),
+            resize_prob=(0.0, 0.5, 0.5),
+            resize_range=(0.6, 1.0),
+            gaussian_sigma=(0.0, 4.0),
+            poisson_scale=(0.0, 0.2),
+        )
+    )
+    """The light round, relative to the high-resolution size; ours, not the paper's."""
+    light_jpeg_quality: Range = (70.0, 99.0)
+    """Quality of the one JPEG compression after the light round, 1 to below 100."""
     jpeg_quality: Range = (30.0, 95.0)
     """Quality of both JPEG compressions, 1 to below 100."""
     final_sinc_prob: float = 0.8
