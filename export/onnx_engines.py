@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from export.protocol import Engine, Tile
 from export.torch_onnx import INPUT, OUTPUT
+from runtime.backends.openvino import process_core
 
 PROVIDERS = ["CPUExecutionProvider"]
 ERRORS_ONLY = 3
@@ -55,9 +56,7 @@ def _run(session: Any) -> Run:
 
 def in_openvino(model: bytes, threads: int | None = None) -> Run:
     """The model in OpenVINO, what is float computed in float32: left alone it takes bfloat16 where the CPU has it."""
-    import openvino
-
-    core = openvino.Core()
+    core = process_core()
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads or 0}
     compiled = core.compile_model(core.read_model(io.BytesIO(model)), "CPU", options)
 

@@ -3,6 +3,7 @@
 import io
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,7 @@ class OpenvinoBackend:
         """See `Backend.load`."""
         model = bundle.open(artifact)
         with importing(self.name, self.install):
-            import openvino
-        core = openvino.Core()
+            core = process_core()
         try:
             network = core.read_model(io.BytesIO(model))
             compiled = core.compile_model(network, CPU, {**EXACT, "INFERENCE_NUM_THREADS": threads or 0})
@@ -53,6 +53,27 @@ class OpenvinoBackend:
         except RuntimeError as error:
             raise BackendError("the ONNX model must map 'lr' to 'sr', this one does not; export it again") from error
         return OpenvinoSession(compiled.create_infer_request(), *ports)
+
+
+def process_core() -> Any:
+    """The `openvino.Core` of this process, which is never let go.
+
+    The engine gives the thread that makes its first model another stack for signals, and takes the memory back with its
+    last core. Where another thread lets go of that core, the first is left with a stack that is gone, and the next
+    signal, a Ctrl-C or the end of a child, ends the process.
+    """
+    with _TURN:
+        return _core()
+
+
+_TURN = threading.Lock()
+
+
+@cache
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
 
 
 class OpenvinoSession:

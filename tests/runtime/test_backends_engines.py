@@ -126,6 +126,26 @@ def test_openvino_computes_float32_with_the_threads_asked_for(toy_bundle: Path, 
     assert threads is None or compiled.get_property("INFERENCE_NUM_THREADS") == threads
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that a handler may take")
+@pytest.mark.parametrize(
+    "backend",
+    ["onnx", pytest.param("openvino", marks=needs_openvino), pytest.param("executorch", marks=needs_executorch)],
+)
+def test_a_signal_after_another_thread_let_the_engine_go(backend: str) -> None:
+    code = f"""
+        import signal, threading, runtime
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        held = [runtime.load(backend={backend!r})]
+        ended = threading.Thread(target=held.clear)
+        ended.start(), ended.join()
+        signal.raise_signal(signal.SIGUSR1)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @needs_int8
 @needs_executorch
 def test_executorch_refuses_other_tiles(bundle: Bundle) -> None:
