@@ -133,8 +133,8 @@ def main() -> None:
         "models",
         type=Path,
         nargs="*",
-        help="bundles (.tadsr), programs (.pt2), networks (.safetensors), folders of pictures that something else enlarged; "
-        "by default the shipped bundle",
+        help="bundles (.tadsr), programs (.pt2), networks (.safetensors), folders of pictures that something else "
+        "enlarged; by default the shipped bundle",
     )
     parser.add_argument(
         "--autoencoder", type=Path, help="for networks: the autoencoder's weights, else those beside the network"

@@ -20,7 +20,7 @@ def fidelity_and_naturalness(quality: dict[str, Any], report: dict[str, Any]) ->
     ]
     return scatter(
         "Faithful and natural",
-        "32 validation pairs; right is nearer to the original, up is more like a sharp photo; both hold in the corner",
+        "32 validation pairs. Right: nearer to the original. Up: more like a sharp photo. Tinted: the targets",
         dots,
         Axis("PSNR-Y, dB", goal=PSNR_Y),
         Axis("naturalness, lower is better", goal=most_natural(known), reversed=True),

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from apps.plot import MARGIN, WIDTH, document
+from apps.plot import MARGIN, document
 
 LEFT, TOP, SIDE, HEIGHT = 64, 66, 390, 300
 """The field of the dots: its left and top edge, its width and height."""
 KEY, LINE = LEFT + SIDE + 30, 24
 """Left edge of the names, and the height of each."""
-RADIUS, NEAR = 5, 14
-"""Of a dot; and how near dots share one label."""
+RADIUS, NEAR, LABEL = 5, 14, 8
+"""Of a dot; how near dots share one label; and how far from the dot that stands."""
 ROOM = 0.08
 """Left free at the ends of an axis, as a share of what the values take."""
 
@@ -80,10 +80,7 @@ def scatter(title: str, conditions: str, dots: Sequence[Dot], across: Axis, up: 
     places = [(x(dot.x), y(dot.y)) for dot in dots]
     drawing = [*_field(x, y, across, up), *_axes(x, y, across, up)]
     drawing += [f'<circle class="bar" cx="{left:.1f}" cy="{top:.1f}" r="{RADIUS}"/>' for left, top in places]
-    for group in groups(places):
-        left, top = max(places[i] for i in group)
-        numbers = " ".join(str(i + 1) for i in group)
-        drawing.append(f'<text x="{left + RADIUS + 3:.1f}" y="{top - RADIUS:.1f}">{numbers}</text>')
+    drawing += [_label(" ".join(str(i + 1) for i in group), *places[group[0]]) for group in groups(places)]
     for i, dot in enumerate(dots):
         drawing.append(f'<text x="{KEY}" y="{TOP + LINE * (i + 0.7):g}">{i + 1}  {escape(dot.label)}</text>')
     return document(title, conditions, max(TOP + HEIGHT + 50, TOP + LINE * len(dots) + MARGIN), drawing)
@@ -99,6 +96,12 @@ def groups(places: Sequence[tuple[float, float]]) -> list[list[int]]:
     return found
 
 
+def _label(text: str, left: float, top: float) -> str:
+    """Beside a dot, on the side where there is more room."""
+    sideways, anchor = (LABEL, "start") if left < LEFT + SIDE / 2 else (-LABEL, "end")
+    return f'<text x="{left + sideways:.1f}" y="{top - RADIUS:.1f}" text-anchor="{anchor}">{text}</text>'
+
+
 def _field(x: Scale, y: Scale, across: Axis, up: Axis) -> list[str]:
     """The frame, the corner where both goals are reached, and their lines."""
     left, bottom, right = x(across.goal), y(up.goal), LEFT + SIDE
@@ -110,10 +113,10 @@ def _field(x: Scale, y: Scale, across: Axis, up: Axis) -> list[str]:
 
 
 def _axes(x: Scale, y: Scale, across: Axis, up: Axis) -> list[str]:
-    """Values and titles; the upward one's stands above the field."""
-    bottom = TOP + HEIGHT
+    """Values and titles; the upward one's is turned."""
+    bottom, middle = TOP + HEIGHT, LEFT + SIDE / 2
     lines = [
-        f'<text class="soft" x="{LEFT + SIDE / 2:g}" y="{bottom + 38}" text-anchor="middle">{escape(across.title)}</text>',
+        f'<text class="soft" x="{middle:g}" y="{bottom + 38}" text-anchor="middle">{escape(across.title)}</text>',
         f'<text class="soft" transform="translate(20 {TOP + HEIGHT / 2:g}) rotate(-90)" text-anchor="middle">'
         f"{escape(up.title)}</text>",
     ]

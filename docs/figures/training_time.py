@@ -51,7 +51,9 @@ def measured(run: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python docs/figures/training_time.py", description="Steps and time of every training of a folder.")
+    parser = argparse.ArgumentParser(
+        prog="python docs/figures/training_time.py", description="Steps and time of every training of a folder."
+    )
     parser.add_argument("runs", type=Path, help="folder of the runs")
     folder = parser.parse_args().runs
     runs = [path.parent for path in folder.glob("*/tensorboard")]

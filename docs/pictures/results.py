@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from sheet import QUALITY, Picture, Row, sheet
 from skimage import data
 

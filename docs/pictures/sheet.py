@@ -93,10 +93,11 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="another model than the shipped one")
     asked = parser.parse_args()
 
+    console = Console(stderr=True)
     check_output(asked.output)
     paths = find_pictures(asked.pictures)
     with runtime.load(asked.bundle) as upscaler:
-        shown = track(paths, "enlarging", console=Console(stderr=True), transient=True)
+        shown = track(paths, "enlarging", console=console, transient=True, disable=not console.is_terminal)
         rows = [compared(path, upscaler) for path in shown]
     runtime.save_picture(sheet(rows), asked.output, quality=QUALITY)
     commands.say(f"wrote {asked.output}: {len(rows)} pictures")

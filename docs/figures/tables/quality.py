@@ -34,7 +34,7 @@ ROWS = (
     Row("student", "student, 1 step", "student, 1 step"),
     Row("full-decoder", "finetuned as deployed", "finetuned as deployed"),
     Row("pruned", "the same, decoder pruned", "decoder pruned"),
-    Row(FLOAT, "the same, folded into one graph: the bundle in fp32", "folded, fp32", sizes="folded"),
+    Row(FLOAT, "the bundle in fp32: all folded into one graph", "folded, fp32", sizes="folded"),
     Row(INT8, "**the bundle in INT8, as shipped**", "INT8, as shipped", sizes="qat"),
     Row(AUTOENCODER, "autoencoder on the originals", "autoencoder on the originals"),
     Row("HR", "the originals", "the originals"),

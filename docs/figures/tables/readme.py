@@ -9,8 +9,8 @@ def figures(qualities: dict[str, Any], report: dict[str, Any], times: dict[str, 
     """Quality and speed in short; docs/results.md has all of it."""
     return f"""### Quality
 
-32 validation pairs, 512×512, degraded as real photos are (blur, resizing, noise, JPEG); lower is better for naturalness,
-ΔE and colour cast. Fine detail is the share of the originals' high-frequency energy; noise has some too.
+32 validation pairs, 512×512, degraded as real photos are (blur, resizing, noise, JPEG); lower is better for
+naturalness, ΔE and colour cast. Fine detail is the share of the originals' high-frequency energy; noise has some too.
 
 {quality.in_short(qualities, report)}
 
@@ -20,6 +20,6 @@ def figures(qualities: dict[str, Any], report: dict[str, Any], times: dict[str, 
 
 {speed.files(times)}
 
-{speed.pictures(times["upscale"])}
+{speed.conditions(times)}.
 
-{speed.conditions(times)}."""
+All stages, the targets, pictures, memory, and where it fails: [docs/results.md](docs/results.md)."""

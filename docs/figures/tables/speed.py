@@ -31,7 +31,14 @@ def networks(report: dict[str, Any]) -> str:
         for row in report["peers"]
     ]
     ours = f"of our INT8 in {ENGINES[best['backend']]}, {best['median_ms']:.0f} ms"
-    titles = ["128×128 to 512×512", "parameters", "GMACs", "fp32 in ONNX Runtime", "times ours, fp32", f"times that {ours}"]
+    titles = [
+        "128×128 to 512×512",
+        "parameters",
+        "GMACs",
+        "fp32 in ONNX Runtime",
+        "times ours, fp32",
+        f"times that {ours}",
+    ]
     return table(titles, lines)
 
 
@@ -75,7 +82,7 @@ def speed(report: dict[str, Any]) -> str:
 def conditions(report: dict[str, Any]) -> str:
     """On what and by which command it was measured."""
     machine, threads, repeats = report["machine"], report["threads"], report["repeats"]
-    return f"""{threads} threads of {machine["cpu"].strip()} with {machine["cpus"]} CPUs, medians of {repeats}, load {machine["load"]}
-before measuring. The peers have the shapes of Real-ESRGAN x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random
-weights, which does not change their speed. By
+    where = f"{threads} threads of {machine['cpu'].strip()} with {machine['cpus']} CPUs, load {machine['load']}"
+    return f"""{where} before measuring, medians of {repeats}. The peers
+have the shapes of Real-ESRGAN x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By
 `tadsr bench --peers --threads {threads} --repeats {repeats} --json`"""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .markdown import table
-from .names import PRECISIONS
+from .names import ENGINES, PRECISIONS
 
 
 def tiling(figures: dict[str, Any]) -> str:
@@ -21,7 +21,10 @@ def memory(measured: dict[str, Any]) -> str:
     """A row per engine and precision, a column per tile size."""
     sides = [round(pixels**0.5) for pixels, _ in measured["engines"][0]["points"]]
     lines = [
-        [f"{row['backend']}, {PRECISIONS[row['precision']]}", *(f"{peak / 1e6:.0f} MB" for _, peak in row["points"])]
+        [
+            f"{ENGINES[row['backend']]}, {PRECISIONS[row['precision']]}",
+            *(f"{peak / 1e6:.0f} MB" for _, peak in row["points"]),
+        ]
         for row in measured["engines"]
     ]
     return table(["tile", *(f"{side}×{side}" for side in sides)], lines)
