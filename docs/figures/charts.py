@@ -14,7 +14,7 @@ def fidelity_and_naturalness(quality: dict[str, Any], report: dict[str, Any]) ->
     """Every row of the quality table that was made of small pictures, and the corner that the targets ask for."""
     known = gathered(quality, report)
     dots = [
-        Dot(row.short, known[row.key]["psnr_y"], known[row.key]["naturalness"])
+        Dot(row.short or row.label, known[row.key]["psnr_y"], known[row.key]["naturalness"])
         for row in ROWS
         if row.key not in OF_THE_ORIGINALS
     ]

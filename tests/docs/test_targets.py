@@ -23,7 +23,7 @@ def report() -> dict[str, Any]:
     sizes = {"parameters": 2_000_000, "macs_per_pixel": 400_000}
     rows = [{"stage": stage, "figures": FIGURES | sizes} for stage in STAGES]
     rows[0]["figures"] = FIGURES | sizes | {"macs_per_pixel": 30 * 400_000, "naturalness": 4.5}
-    return {"rows": rows, "breaches": []}
+    return {"rows": rows, "breaches": [], "notes": []}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_reached_ones(quality: dict[str, Any], report: dict[str, Any], speed: di
 def test_missed_ones(quality: dict[str, Any], report: dict[str, Any], speed: dict[str, Any]) -> None:
     quality[INT8]["mean"] |= {"psnr_y": 22.89, "naturalness": 4.4}
     report["rows"][1]["figures"] = report["rows"][1]["figures"] | {"ssim_y": 0.5, "macs_per_pixel": 500_000}
-    report["breaches"] = ["qat: too far"]
+    report |= {"breaches": ["qat: too far"], "notes": ["ptq: not checked, there is no row ptq"]}
     speed["files"][2]["median_ms"] = 13.0
     manifest = {"artifacts": [{"size": 30_100_000}]}
     rows = rows_of(targets(quality, report, manifest, speed))
@@ -74,11 +74,11 @@ def test_missed_ones(quality: dict[str, Any], report: dict[str, Any], speed: dic
         "shipped INT8: naturalness, two thirds of the way from bicubic's to the originals'",
         "student in 1 step beside the teacher in 15: SSIM-Y",
         "the teacher's multiply-accumulates over the student's",
-        "breaches of the compression budgets",
+        "compression budgets that are broken, or not checked",
         "bundle, all files",
         "RRDB (x4plus) in fp32 over our fastest INT8",
     ]
-    assert rows["breaches of the compression budgets"] == ["≤ 0", "1", "**missed**"]
+    assert rows["compression budgets that are broken, or not checked"] == ["≤ 0", "2", "**missed**"]
 
 
 def test_two_thirds_of_the_way() -> None:

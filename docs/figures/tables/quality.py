@@ -21,23 +21,23 @@ class Row(NamedTuple):
     key: str
     """A model of quality.json, or a stage of compression.json."""
     label: str
-    short: str
-    """The same on a chart."""
+    short: str = ""
+    """The same on a chart, where it is another."""
     sizes: str | None = None
     """The stage whose parameters and multiply-accumulates it has, where it knows none itself."""
 
 
 ROWS = (
-    Row("bicubic", "bicubic", "bicubic"),
+    Row("bicubic", "bicubic"),
     Row(PEER, "Real-ESRGAN general-x4v3, for orientation", "Real-ESRGAN general-x4v3"),
-    Row("teacher", "teacher, 15 steps", "teacher, 15 steps"),
-    Row("student", "student, 1 step", "student, 1 step"),
-    Row("full-decoder", "finetuned as deployed", "finetuned as deployed"),
+    Row("teacher", "teacher, 15 steps"),
+    Row("student", "student, 1 step"),
+    Row("full-decoder", "finetuned as deployed"),
     Row("pruned", "the same, decoder pruned", "decoder pruned"),
     Row(FLOAT, "the bundle in fp32: all folded into one graph", "folded, fp32", sizes="folded"),
     Row(INT8, "**the bundle in INT8, as shipped**", "INT8, as shipped", sizes="qat"),
-    Row(AUTOENCODER, "autoencoder on the originals", "autoencoder on the originals"),
-    Row("HR", "the originals", "the originals"),
+    Row(AUTOENCODER, "autoencoder on the originals"),
+    Row("HR", "the originals"),
 )
 IN_SHORT = ("bicubic", "teacher", "student", FLOAT, INT8, "HR")
 """The rows of README.md."""
@@ -65,10 +65,9 @@ def _sizes(figures: Figures) -> Figures:
     return {name: figures[name] for name in ("parameters", "macs_per_pixel") if name in figures}
 
 
-def gmacs(figures: Figures) -> float | None:
-    """Billions of multiply-accumulates for a validation picture, all steps together; None where that is not known."""
-    macs = figures.get("macs_per_pixel")
-    return None if macs is None else macs * LR_PIXELS / 1e9
+def gmacs(macs_per_pixel: float) -> float:
+    """Billions of multiply-accumulates for a validation picture."""
+    return macs_per_pixel * LR_PIXELS / 1e9
 
 
 def quality(figures: dict[str, Any], report: dict[str, Any]) -> str:
@@ -86,8 +85,10 @@ def _table(known: dict[str, Figures], rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         of_row = known[row.key]
-        parameters = of_row.get("parameters")
         cells = [shown(form, of_row.get(name)) for name, (_, form) in COLUMNS.items()]
-        cells += [shown("{:.2f} M", parameters and parameters / 1e6), shown("{:,.1f}", gmacs(of_row))]
+        if "macs_per_pixel" in of_row:
+            cells += [f"{of_row['parameters'] / 1e6:.2f} M", f"{gmacs(of_row['macs_per_pixel']):,.1f}"]
+        else:
+            cells += ["–", "–"]
         lines.append([row.label, *cells])
     return table(titles, lines)
