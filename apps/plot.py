@@ -1,4 +1,4 @@
-"""A bar chart as SVG: one file that a browser shows and a document can hold, light or dark as its reader has it."""
+"""Charts as SVG: one file that a browser shows and a document can hold, light or dark as its reader has it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ TOP, ROW, BAR, MARGIN = 56, 34, 20, 20
 STYLE = """
   svg { background: #fbfaf8; font: 14px system-ui, sans-serif; }
   text { fill: #1d1d1b; } .soft { fill: #6b6862; } .title { font-weight: 600; font-size: 16px; } .bar { fill: #2f6f9f; }
+  .line { stroke: #6b6862; } .goal { fill: #2f6f9f; opacity: 0.1; }
   @media (prefers-color-scheme: dark) {
     svg { background: #161614; } text { fill: #ebe9e4; } .soft { fill: #9c988f; } .bar { fill: #6fb1e0; }
+    .line { stroke: #9c988f; } .goal { fill: #6fb1e0; }
   }
 """
 
@@ -47,6 +49,18 @@ def write_plot(path: Path, chart: str) -> None:
         draft.write_text(chart, encoding="utf-8")
 
 
+def document(title: str, conditions: str, height: float, drawing: Sequence[str]) -> str:
+    """An SVG document, `WIDTH` wide, of elements below its title and a line in small print."""
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" '
+        f'role="img" aria-label="{escape(title)}">',
+        f"<style>{STYLE}</style>",
+        f'<text class="title" x="{MARGIN}" y="26">{escape(title)}</text>',
+        f'<text class="soft" x="{MARGIN}" y="46">{escape(conditions)}</text>',
+    ]
+    return "\n".join([*lines, *drawing, "</svg>", ""])
+
+
 def bar_chart(title: str, conditions: str, bars: Sequence[Bar], unit: str) -> str:
     """An SVG document with a horizontal bar for each of `bars`, all on one scale that begins at 0.
 
@@ -58,13 +72,7 @@ def bar_chart(title: str, conditions: str, bars: Sequence[Bar], unit: str) -> st
     height = TOP + ROW * len(bars) + MARGIN
     longest = max((bar.value for bar in bars), default=0) or 1
     room = WIDTH - LABELS - VALUES - MARGIN
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}">',
-        f"<style>{STYLE}</style>",
-        f'<text class="title" x="{MARGIN}" y="26">{escape(title)}</text>',
-        f'<text class="soft" x="{MARGIN}" y="46">{escape(conditions)}</text>',
-    ]
+    lines = []
     for number, bar in enumerate(bars):
         top = TOP + ROW * number + (ROW - BAR) / 2
         length, baseline = room * bar.value / longest, top + BAR * 0.75
@@ -73,4 +81,4 @@ def bar_chart(title: str, conditions: str, bars: Sequence[Bar], unit: str) -> st
             f'<rect class="bar" x="{LABELS}" y="{top:g}" width="{length:.1f}" height="{BAR}" rx="3"/>',
             f'<text x="{LABELS + length + 8:.1f}" y="{baseline:g}">{bar.value:.3g} {escape(unit)}</text>',
         ]
-    return "\n".join([*lines, "</svg>", ""])
+    return document(title, conditions, height, lines)

@@ -1,25 +1,61 @@
-"""The figures in README.md and docs are those that the measuring commands wrote."""
+"""The figures in README.md and docs are those that the measuring commands wrote, and of the model that is shipped."""
 
 import importlib
+import json
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+import runtime
+
 ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / "docs" / "figures"
 PAGES = (
     "README.md",
     "docs/ablation.md",
     "docs/backends.md",
     "docs/compression.md",
     "docs/folding.md",
+    "docs/model_card.md",
     "docs/performance.md",
+    "docs/results.md",
     "docs/tiling.md",
 )
 
 
+@pytest.fixture
+def render(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FIGURES)
+    return importlib.import_module("render")
+
+
+def measured(name: str) -> Any:
+    return json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_show_the_measured_figures(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "docs" / "figures")
-    render = importlib.import_module("render")
+def test_pages_show_the_measured_figures(page: str, render: ModuleType) -> None:
     assert {block.page for block in render.BLOCKS} == set(PAGES)
     assert render.rendered(page) == (ROOT / page).read_text(encoding="utf-8"), "run python docs/figures/render.py"
+
+
+def test_charts_show_the_measured_figures(render: ModuleType) -> None:
+    for chart in render.CHARTS:
+        assert render.drawn(chart) == (ROOT / chart.path).read_text(encoding="utf-8"), (
+            "run python docs/figures/render.py"
+        )
+
+
+def test_quality_and_compression_are_of_one_model() -> None:
+    """The bundle's INT8 file, measured by two commands."""
+    stages = {row["stage"]: row["figures"] for row in measured("compression")["rows"]}
+    mean = measured("quality")["runtime/models/mobile.tadsr, int8"]["mean"]
+    assert mean["psnr_y"] == pytest.approx(stages["onnx-int8"]["psnr_y"], abs=0.005), "measure both again"
+    assert mean["naturalness"] == pytest.approx(stages["onnx-int8"]["naturalness"], abs=0.005), "measure both again"
+
+
+def test_speed_is_of_the_shipped_model() -> None:
+    shipped = {artifact.sha256 for artifact in runtime.read_bundle(runtime.DEFAULT_BUNDLE).manifest.artifacts}
+    assert measured("speed")["model"]["sha256"] in shipped, "run tadsr bench --peers again"

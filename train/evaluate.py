@@ -3,8 +3,9 @@
 import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -15,16 +16,19 @@ from rich.progress import track
 
 import runtime
 from runtime import commands
+from runtime.bundle import SUFFIX
 from train import scoring
 from train.errors import TrainError
 from train.perceptual import Perceptual, open_metrics
 from train.photos import find_photos, load_photo
-from train.restorers import Picture, Restorer, SamplingOptions, open_restorer
+from train.restorers import Picture, Restorer, SamplingOptions, open_precisions, open_restorer
 from train.scoring import Result, Scores
 from train.settings import SCALE
 
 Pair = tuple[str, Picture, Picture | None]
 """Name, lr [h, w, 3], and hr [4h, 4w, 3] if there is one."""
+Model = Callable[[list[Pair]], Iterator[Result]]
+"""What makes, or finds, a result for every pair."""
 
 
 def find_pairs(folder: Path) -> list[Pair]:
@@ -52,10 +56,36 @@ def _scale(lr: Picture, hr: Picture | None) -> int:
     return SCALE if hr is None else hr.shape[0] // lr.shape[0]
 
 
-def restored(restorer: Restorer, pairs: list[Pair], save: Path | None) -> Iterator[Result]:
+def restored(restorer: Restorer, pairs: list[Pair], save: Path | None = None) -> Iterator[Result]:
     """The result for every pair; they are saved as PNG into the folder ``save`` if there is one."""
     results = ((name, restorer(lr, hr), hr, lr) for name, lr, hr in pairs)
     return results if save is None else saved(results, save)
+
+
+def finished(folder: Path, pairs: list[Pair]) -> Iterator[Result]:
+    """What lies in a folder of pictures that something else has enlarged, under the names of the pairs, any suffix.
+
+    Raises ``TrainError`` where a picture is missing.
+    """
+    pictures = {path.relative_to(folder).with_suffix(""): path for path in find_photos(folder)}
+    for name, lr, hr in pairs:
+        path = pictures.get(Path(name).with_suffix(""))
+        if path is None:
+            raise TrainError(f"{folder}: has no picture {Path(name).stem}; it needs one for each of {len(pairs)} pairs")
+        yield name, load_photo(path), hr, lr
+
+
+def open_models(name: str, path: Path, options: SamplingOptions) -> dict[str, Model]:
+    """What a file or folder stands for, by the names of its rows, which begin with ``name``.
+
+    A bundle is one model in each of its precisions, "NAME, int8"; a folder that is none holds finished pictures. Raises
+    ``TadsrError`` as ``open_restorer``.
+    """
+    if path.suffix == SUFFIX:
+        return {f"{name}, {each}": partial(restored, restorer) for each, restorer in open_precisions(path).items()}
+    if path.is_dir():
+        return {name: partial(finished, path)}
+    return {name: partial(restored, open_restorer(path, options))}
 
 
 def saved(results: Iterable[Result], folder: Path) -> Iterator[Result]:
@@ -103,7 +133,8 @@ def main() -> None:
         "models",
         type=Path,
         nargs="*",
-        help="bundles (.tadsr), programs (.pt2), networks (.safetensors); by default the shipped bundle",
+        help="bundles (.tadsr), programs (.pt2), networks (.safetensors), folders of pictures that something else "
+        "enlarged; by default the shipped bundle",
     )
     parser.add_argument(
         "--autoencoder", type=Path, help="for networks: the autoencoder's weights, else those beside the network"
@@ -127,8 +158,8 @@ def main() -> None:
 
     metrics = open_metrics(arguments.perceptual)
     options = SamplingOptions(arguments.autoencoder, arguments.steps, arguments.seed)
-    models = {str(path): path for path in arguments.models} or {"shipped": runtime.DEFAULT_BUNDLE}
-    restorers = {name: open_restorer(path, options) for name, path in models.items()}
+    given = {str(path): path for path in arguments.models} or {"shipped": runtime.DEFAULT_BUNDLE}
+    models = {row: model for name, path in given.items() for row, model in open_models(name, path, options).items()}
     pairs = find_pairs(arguments.data)
     originals: list[Result] = [(name, hr, hr, lr) for name, lr, hr in pairs if hr is not None]
     with ExitStack() as stack:
@@ -138,9 +169,10 @@ def main() -> None:
             list(saved(originals, references))
         judge = Judge(metrics, references)
         rows = {"bicubic": judge((name, scoring.bicubic(lr, _scale(lr, hr)), hr, lr) for name, lr, hr in pairs)}
-        for model, restorer in restorers.items():
-            folder = arguments.save / model.strip("/").replace("/", "-") if arguments.save else None
-            results = restored(restorer, pairs, folder)
+        for model, results_of in models.items():
+            results = results_of(pairs)
+            if arguments.save:
+                results = saved(results, arguments.save / model.strip("/").replace("/", "-"))
             rows[model] = judge(track(results, model, len(pairs), console=Console(stderr=True), transient=True))
         if originals:
             rows["HR"] = judge(originals)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import runtime
+from runtime.backends import runnable
+from runtime.backends.choice import AUTO
+from runtime.manifest import PRECISIONS
 from train import diffusion
 from train.checkpoints import load_autoencoder, load_unet, network_kind
 from train.errors import TrainError
@@ -58,8 +61,24 @@ def open_restorer(path: Path, options: SamplingOptions) -> Restorer:
     return opener(path, options)
 
 
+def open_precisions(bundle: Path) -> dict[str, Restorer]:
+    """A bundle in each precision that an engine can run here, the most exact first, by their names.
+
+    Raises ``TadsrError`` where it is missing or damaged, or nothing can run it.
+    """
+    found = {choice.artifact.precision for choice in runnable(runtime.read_bundle(bundle).manifest)}
+    found = found or {AUTO}  # which tells why there is none
+    return {
+        precision: _bundle_restorer(runtime.load(bundle, precision=precision))
+        for precision in sorted(found, key=(*PRECISIONS, AUTO).index)
+    }
+
+
 def _open_bundle(path: Path, options: SamplingOptions) -> Restorer:
-    upscaler = runtime.load(path)
+    return _bundle_restorer(runtime.load(path))
+
+
+def _bundle_restorer(upscaler: runtime.Upscaler) -> Restorer:
     return lambda lr, hr: upscaler(lr)
 
 

@@ -1,6 +1,7 @@
 """Writes the figures into README.md and docs: `python docs/figures/render.py`.
 
-They are in the JSON files beside it, which the measuring commands themselves write. Each goes between its two marks.
+They are in the JSON files beside it, which the measuring commands themselves write. Each goes between its two marks;
+charts are whole files.
 """
 
 import json
@@ -8,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tables
+import charts
+from tables import backends, bundle, compression, performance, quality, readme, speed, targets, tiling, training
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+MANIFEST, MEMORY = "../../runtime/models/mobile.tadsr/manifest", "../../runtime/tiles/memory"
 
 
 class Block(NamedTuple):
@@ -24,21 +27,41 @@ class Block(NamedTuple):
     text: Callable[..., str]
 
 
+class Chart(NamedTuple):
+    """One SVG file."""
+
+    path: str
+    files: tuple[str, ...]
+    """As a block's."""
+    text: Callable[..., str]
+
+
 BLOCKS = (
-    Block("README.md", "figures", ("quality", "speed"), tables.quality_and_speed),
-    Block("docs/ablation.md", "figures", ("ablation",), tables.ablation),
-    Block("docs/backends.md", "backends", ("backends",), tables.backends),
-    Block("docs/backends.md", "recipes", ("executorch_recipes",), tables.recipes),
-    Block("docs/compression.md", "compression", ("compression",), tables.compression),
-    Block("docs/compression.md", "pruning", ("pruning",), tables.pruning),
-    Block("docs/compression.md", "int8", ("compression", "int8_speed"), tables.int8),
-    Block("docs/folding.md", "noise", ("noise",), tables.noise),
-    Block("docs/performance.md", "browser", ("browser_speed",), tables.browser_speed),
-    Block("docs/performance.md", "figures", ("training_speed*",), tables.training_speeds),
-    Block("docs/performance.md", "overhead", ("overhead",), tables.overhead),
-    Block("docs/tiling.md", "tiling", ("tiling",), tables.tiling),
-    Block("docs/tiling.md", "memory", ("../../runtime/tiles/memory",), tables.memory),
+    Block("README.md", "figures", ("quality", "compression", "speed"), readme.figures),
+    Block("docs/ablation.md", "figures", ("ablation",), training.ablation),
+    Block("docs/backends.md", "backends", ("backends",), backends.backends),
+    Block("docs/backends.md", "recipes", ("executorch_recipes",), backends.recipes),
+    Block("docs/compression.md", "compression", ("compression",), compression.compression),
+    Block("docs/compression.md", "pruning", ("pruning",), compression.pruning),
+    Block("docs/compression.md", "int8", ("compression", "int8_speed"), compression.int8),
+    Block("docs/folding.md", "noise", ("noise",), compression.noise),
+    Block("docs/model_card.md", "quality", ("quality", "compression"), quality.in_short),
+    Block("docs/model_card.md", "files", (MANIFEST,), bundle.files),
+    Block("docs/model_card.md", "credits", ("credits",), training.credits),
+    Block("docs/model_card.md", "time", ("training_time",), training.time_spent),
+    Block("docs/performance.md", "browser", ("browser_speed",), performance.browser_speed),
+    Block("docs/performance.md", "figures", ("training_speed*",), performance.training_speeds),
+    Block("docs/performance.md", "overhead", ("overhead",), performance.overhead),
+    Block("docs/results.md", "targets", ("quality", "compression", MANIFEST, "speed"), targets.targets),
+    Block("docs/results.md", "quality", ("quality", "compression"), quality.quality),
+    Block("docs/results.md", "looked at", ("looked_at", MANIFEST), bundle.looked_at),
+    Block("docs/results.md", "speed", ("speed",), speed.speed),
+    Block("docs/results.md", "memory", (MEMORY,), tiling.memory),
+    Block("docs/results.md", "files", (MANIFEST,), bundle.files),
+    Block("docs/tiling.md", "tiling", ("tiling",), tiling.tiling),
+    Block("docs/tiling.md", "memory", (MEMORY,), tiling.memory),
 )
+CHARTS = (Chart("docs/pictures/quality.svg", ("quality", "compression"), charts.fidelity_and_naturalness),)
 
 
 def rendered(page: str) -> str:
@@ -52,6 +75,11 @@ def rendered(page: str) -> str:
     return text
 
 
+def drawn(chart: Chart) -> str:
+    """The chart with today's figures."""
+    return chart.text(*map(_read, chart.files))
+
+
 def _read(name: str) -> Any:
     """The content of a file; of a pattern, that of all its files."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob(f"{name}.json"))]
@@ -61,6 +89,8 @@ def _read(name: str) -> Any:
 def main() -> None:
     for page in dict.fromkeys(block.page for block in BLOCKS):
         (ROOT / page).write_text(rendered(page), encoding="utf-8")
+    for chart in CHARTS:
+        (ROOT / chart.path).write_text(drawn(chart), encoding="utf-8")
 
 
 if __name__ == "__main__":

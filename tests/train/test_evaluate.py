@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import runtime
 from tests.tiny import write_networks, write_photos
 from train import evaluate
 from train.drawn import draw
@@ -44,10 +45,30 @@ def test_command_scores_every_kind_of_model(data: Path, networks: Path, toy_bund
     done = run(data, *models, "--json", "--save", tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
-    assert list(rows) == ["bicubic", *map(str, models), "HR"]
+    assert list(rows) == ["bicubic", *map(str, models[:2]), f"{toy_bundle}, fp32", "HR"]
     assert rows["HR"]["mean"]["ssim_y"] == 1
     assert all(row["pictures"].keys() == {"0.png", "1.png"} for row in rows.values())
     assert Image.open(next(tmp_path.glob("*teacher.safetensors")) / "1.png").size == (128, 128)
+
+
+def test_a_bundle_is_judged_in_each_of_its_precisions() -> None:
+    lr = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    models = evaluate.open_models("shipped", runtime.DEFAULT_BUNDLE, SamplingOptions())
+    assert list(models) == ["shipped, fp32", "shipped, int8"]
+    pictures = [next(model([("a.png", lr, None)]))[1] for model in models.values()]
+    assert not np.array_equal(*pictures)
+
+
+def test_finished_pictures_are_found_by_name(data: Path, tmp_path: Path) -> None:
+    pairs = evaluate.find_pairs(data)
+    for name, _, hr in pairs:
+        assert hr is not None
+        Image.fromarray(hr).save((tmp_path / name).with_suffix(".webp"), lossless=True)
+    (model,) = evaluate.open_models("theirs", tmp_path, SamplingOptions()).values()
+    assert all(np.array_equal(sr, hr) for _, sr, hr, _ in model(pairs) if hr is not None)
+    (tmp_path / "1.webp").unlink()
+    with pytest.raises(TrainError, match=r"has no picture 1; it needs one for each of 2 pairs"):
+        list(model(pairs))
 
 
 def test_more_steps_are_another_picture_and_a_seed_repeats_it(networks: Path) -> None:

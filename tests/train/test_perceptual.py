@@ -78,7 +78,7 @@ def test_columns_appear_when_asked_for(data: Path, toy_bundle: Path, run: Callab
         assert all(list(row)[-2:] == ["lpips", "musiq"] for row in figures["pictures"].values())
     assert rows["HR"]["mean"]["lpips"] == rows["HR"]["mean"]["fid"] == 0
     assert rows["bicubic"]["mean"]["lpips"] > 0
-    assert 0 < rows[str(toy_bundle)]["mean"]["musiq"] < 100
+    assert 0 < rows[f"{toy_bundle}, fp32"]["mean"]["musiq"] < 100
     header = run(data, toy_bundle, "--perceptual", "clipiqa").splitlines()[0].split()
     assert header[-1] == "clipiqa"
     assert "clipiqa" not in run(data, toy_bundle)

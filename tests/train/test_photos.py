@@ -1,6 +1,7 @@
 """Finding photos, keeping to free licences, and refusing what cannot be used in one line."""
 
 import csv
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.shared import shared
+from train.credits import as_json
 from train.errors import PhotoError
 from train.photos import Credit, credits, find_photos, is_free, load_photo, photo_size
 
@@ -71,6 +73,11 @@ def test_free_photos_are_those_the_manifest_shows_as_free(tmp_path: Path, beside
     manifest(folder if beside else tmp_path, {f"{prefix}free.png": "CC0 1.0", f"{prefix}not.png": "CC BY-NC 4.0"})
     assert find_photos(folder, "free") == [free]
     assert credits(folder) == [Credit("a/b", "CC0 1.0", 1)]
+    assert as_json(folder, "free") == {
+        "photos": 1,
+        "megapixels": prod(photo_size(free)) / 1e6,
+        "credits": [{"source": "a/b", "licence": "CC0 1.0", "photos": 1}],
+    }
     assert credits(folder, "all") == [Credit("a/b", "CC BY-NC 4.0", 1), Credit("a/b", "CC0 1.0", 1)]
 
 

@@ -1,0 +1,93 @@
+"""What the shipped model is to reach, beside what it reaches: computed from the measured figures, never typed."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .markdown import table
+from .quality import FLOAT, INT8, Figures, gathered, gmacs
+from .speed import fastest_int8
+
+PSNR_Y = 22.9
+SSIM_Y = 0.662
+SHARE_OF_THE_WAY = 2 / 3
+"""From bicubic's naturalness to the originals'."""
+
+
+class Target(NamedTuple):
+    """One target and its figure."""
+
+    text: str
+    figure: float
+    form: str
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure is within its limits, ends included."""
+        return self.least <= self.figure <= self.most
+
+    @property
+    def limits(self) -> str:
+        """Those that there are, as text."""
+        signs = (("≥", self.least), ("≤", self.most))
+        return ", ".join(f"{sign} {self.form.format(limit)}" for sign, limit in signs if math.isfinite(limit))
+
+
+def most_natural(known: dict[str, Figures]) -> float:
+    """The naturalness that lies ``SHARE_OF_THE_WAY`` from bicubic's to the originals'; lower is better."""
+    bicubic, originals = (float(known[key]["naturalness"]) for key in ("bicubic", "HR"))
+    return bicubic + SHARE_OF_THE_WAY * (originals - bicubic)
+
+
+def of_quality(known: dict[str, Figures]) -> Iterator[Target]:
+    """Of the shipped INT8 file, and of the student beside its teacher."""
+    shipped, student, teacher = (known[key] for key in (INT8, "student", "teacher"))
+    yield Target("shipped INT8: PSNR-Y", shipped["psnr_y"], "{:.2f} dB", least=PSNR_Y)
+    yield Target("shipped INT8: SSIM-Y", shipped["ssim_y"], "{:.3f}", least=SSIM_Y)
+    way = "shipped INT8: naturalness, two thirds of the way from bicubic's to the originals'"
+    yield Target(way, shipped["naturalness"], "{:.2f}", most=most_natural(known))
+    beside = "student in 1 step beside the teacher in 15"
+    yield Target(f"{beside}: PSNR-Y", student["psnr_y"], "{:.2f} dB", least=teacher["psnr_y"])
+    yield Target(f"{beside}: SSIM-Y", student["ssim_y"], "{:.3f}", least=teacher["ssim_y"])
+    yield Target(f"{beside}: naturalness", student["naturalness"], "{:.2f}", most=teacher["naturalness"])
+    for whose, one in (("the student's", student), ("the deployed student's", known[FLOAT])):
+        ratio = teacher["macs_per_pixel"] / one["macs_per_pixel"]
+        yield Target(f"the teacher's multiply-accumulates over {whose}", ratio, "{:.1f}×", least=30)
+
+
+def of_size(known: dict[str, Figures], report: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Target]:
+    """Of compression, and of what is deployed."""
+    told = len(report["breaches"]) + len(report["notes"])
+    yield Target("compression budgets that are broken, or not checked", told, "{:.0f}", most=0)
+    total = sum(artifact["size"] for artifact in manifest["artifacts"])
+    yield Target("bundle, all files", total / 1e6, "{:.1f} MB", most=30)
+    deployed = known[FLOAT]
+    yield Target("deployed: GMACs", gmacs(deployed["macs_per_pixel"]), "{:.1f}", most=8)
+    yield Target("deployed: parameters", deployed["parameters"] / 1e6, "{:.2f} M", most=4)
+
+
+PEERS = {"RRDB (x4plus)": (20, 80), "SRVGG (general-x4v3)": (1.5, 5)}
+"""By peer, how many times as long as ours it is to take: fp32 by fp32, and our INT8 by its fp32."""
+
+
+def of_speed(report: dict[str, Any]) -> Iterator[Target]:
+    """Beside the peers' networks, at 128×128 to 512×512."""
+    times = {row["network"]: row for row in report["peers"]}
+    best = fastest_int8(report)["median_ms"]
+    for peer, (in_float, in_int8) in PEERS.items():
+        yield Target(f"{peer} over ours, both fp32", times[peer]["ratio_to_ours"], "{:.1f}×", least=in_float)
+        ratio = times[peer]["median_ms"] / best
+        yield Target(f"{peer} in fp32 over our fastest INT8", ratio, "{:.1f}×", least=in_int8)
+
+
+def targets(quality: dict[str, Any], report: dict[str, Any], manifest: dict[str, Any], speed: dict[str, Any]) -> str:
+    """A row per target."""
+    known = gathered(quality, report)
+    found = [*of_quality(known), *of_size(known, report, manifest), *of_speed(speed)]
+    lines = [
+        [each.text, each.limits, each.form.format(each.figure), "reached" if each.reached else "**missed**"]
+        for each in found
+    ]
+    return table(["target", "asked", "measured", ""], lines)

@@ -1,0 +1,39 @@
+"""Tables of docs/training.md and docs/ablation.md: whose photos, how long, and what each term brought."""
+
+from typing import Any
+
+from train.ablation_page import table as scores_table
+
+from .markdown import table
+
+
+def ablation(figures: dict[str, Any]) -> str:
+    """A row per arm."""
+    return scores_table(figures["scores"])
+
+
+def credits(photos: dict[str, Any]) -> str:
+    """A row per source and licence, and the sum."""
+    lines = [[row["source"], row["licence"], str(row["photos"])] for row in photos["credits"]]
+    total = f"{photos['photos']} photos with {photos['megapixels']:.0f} megapixels"
+    return f"{table(['source', 'licence', 'photos'], lines)}\n\nTogether {total}."
+
+
+def time_spent(runs: list[dict[str, Any]]) -> str:
+    """A row per training, and the sum."""
+    lines = [
+        [
+            run["stage"],
+            f"{run['steps']:,}",
+            f"{run['batch']}, {run['crop']}",
+            f"{run['steps'] / run['seconds']:.1f}",
+            _duration(run["seconds"]),
+        ]
+        for run in runs
+    ]
+    together = ["together", "", "", "", _duration(sum(run["seconds"] for run in runs))]
+    return table(["stage", "steps", "batch, HQ crop", "steps/s", "time"], [*lines, together])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
