@@ -64,9 +64,8 @@ def _time(bundle: Bundle, choice: Choice, side: int, threads: int | None, repeat
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(_ignoring(session.run), tiles))
 
-    ways: list[Callable[[], object]] = [two_at_once, bare, lambda: upscaler(picture)]
-    seconds = np.array([[_seconds(way) for way in ways] for _ in range(repeats + 1)])[1:]
-    paired, alone, whole = seconds.T
+    ways: list[Callable[[], object]] = [bare, lambda: upscaler(picture), *([two_at_once] if len(tiles) > 1 else [])]
+    alone, whole, *paired = np.array([[_seconds(way) for way in ways] for _ in range(repeats + 1)])[1:].T
     return OverheadTiming(
         artifact.file,
         engine.name,
@@ -76,7 +75,7 @@ def _time(bundle: Bundle, choice: Choice, side: int, threads: int | None, repeat
         1e3 * float(np.median(alone)),
         1e3 * float(np.median(whole)),
         float(np.median(whole / alone)) - 1,
-        float(np.median(paired / alone)) - 1 if len(tiles) > 1 else None,
+        float(np.median(paired[0] / alone)) - 1 if paired else None,
     )
 
 

@@ -132,6 +132,8 @@ class CropSettings:
     """Probability that a photo is reduced before it is cropped."""
     reduce_range: tuple[float, float] = (0.5, 1.0)
     """Strongest and weakest reduction."""
+    grey_prob: float = 0.0
+    """Probability that a picture loses its colours: what is grey must stay so."""
     augment: Literal["dihedral", "flip"] = "dihedral"
     """"dihedral" shows all eight orientations, "flip" only mirrors left and right, as faces need it."""
     cache_megapixels: float = 400.0
@@ -186,6 +188,8 @@ class CropDataset(Dataset[Sample]):
         else:
             reduction = rng.uniform(*settings.reduce_range) if rng.random() < settings.reduce_prob else 1.0
             picture = random_crop(self._photos.draw(rng), settings.crop, rng, reduction)
+        if settings.grey_prob and rng.random() < settings.grey_prob:
+            picture = np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
         picture = np.rot90(picture, int(rng.integers(_ROTATIONS[settings.augment])))
         return picture[:, ::-1] if rng.random() < 0.5 else picture
 

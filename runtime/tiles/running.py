@@ -158,7 +158,9 @@ def _paint(sink: Sink, layers: Sequence[Floats], into: Array, painters: Executor
     step = max(1, math.ceil(PAINTED_AT_ONCE / (3 * width)))
 
     def paint(start: int) -> None:
-        into[start : start + step] = sink.compose([layer[start : start + step] for layer in layers])
+        pixels = sink.compose([layer[start : start + step] for layer in layers])
+        for channel in range(pixels.shape[-1]):  # all at once NumPy would go through them three values at a time
+            into[start : start + step, :, channel] = pixels[..., channel]
 
     for _ in painters.map(paint, range(0, height, step)):
         pass

@@ -179,3 +179,9 @@ def test_plain_pictures_are_among_the_crops(photos: list[Path]) -> None:
     settings = CropSettings(crop=48, drawn_share=0.0, plain_share=1.0)
     hq = CropDataset(photos, settings)[0]["hq"] * 255
     assert hq.diff(dim=1).abs().max() <= 3
+
+
+def test_grey_pictures_are_grey(photos: list[Path]) -> None:
+    red, *others = CropDataset(photos, CropSettings(crop=48, grey_prob=1.0))[0]["hq"]
+    assert all(channel.equal(red) for channel in others)
+    assert red.std() > 0
