@@ -58,8 +58,8 @@ def overhead(report: dict[str, Any]) -> str:
     machine, threads, repeats = (report[name] for name in ("machine", "threads", "repeats"))
     return f"""{table(["", "picture", "tiles", "bare engine", "runtime", "added", "two tiles at once"], lines)}
 
-{threads} threads of {machine["cpu"].strip()}, {repeats} rounds, load {machine["load"]} before measuring. By
-`tadsr bench --overhead --threads {threads} --repeats {repeats} --json` into
+{threads or "All"} threads of {machine["cpu"].strip()}, {repeats} rounds, load {machine["load"]} before measuring. By
+`tadsr bench --overhead{f" --threads {threads}" if threads else ""} --repeats {repeats} --json` into
 [figures/overhead.json](figures/overhead.json)."""
 
 
