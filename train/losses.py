@@ -41,9 +41,10 @@ def structure(x: Tensor, target: Tensor) -> Tensor:
     def local_mean(picture: Tensor) -> Tensor:
         return conv2d(conv2d(picture, window[None, None, :, None]), window[None, None, None, :])
 
-    mean_a, mean_b = local_mean(a), local_mean(b)
-    variance = local_mean(a * a + b * b) - mean_a.square() - mean_b.square()
-    covariance = local_mean(a * b) - mean_a * mean_b
+    with torch.autocast(x.device.type, enabled=False):  # in half precision these differences would be noise
+        mean_a, mean_b = local_mean(a), local_mean(b)
+        variance = local_mean(a * a + b * b) - mean_a.square() - mean_b.square()
+        covariance = local_mean(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     return 1 - (similarity / ((mean_a.square() + mean_b.square() + c1) * (variance + c2))).mean()

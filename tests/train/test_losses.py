@@ -35,6 +35,15 @@ def test_structure_is_what_the_metric_lacks_to_one() -> None:
     np.testing.assert_allclose(structure(x, y).item(), 1 - ssim_y(sr, hr, border=0), rtol=1e-4)
 
 
+def test_structure_is_the_same_under_half_precision() -> None:
+    generator = torch.Generator().manual_seed(0)
+    smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 3, 3, generator=generator), (24, 24), mode="bilinear")
+    x, y = 0.9 + 0.1 * smooth, 0.9 + 0.1 * smooth.flip(2)  # bright and flat: where the variance is a small difference
+    with torch.autocast("cpu", torch.bfloat16):
+        half = structure(x, y)
+    torch.testing.assert_close(half, structure(x, y))
+
+
 def test_losses_vanish_on_equal_pictures() -> None:
     x = torch.rand(1, 3, 12, 12)
     assert all(loss(x, x).item() == 0 for loss in (l1, mse, frequency_l1, colour_shift))
