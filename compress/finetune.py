@@ -69,7 +69,8 @@ class FoldSettings(TrainingSettings):
     """The diffusion teacher, for the adversarial term."""
     lambda_2: float = 0.0
     """Weight of TAD-SR's adversarial term (Eq. 11): the time-aware discriminator on the teacher's encoder judges the
-    latents of the student as it will be deployed, beside those of HQ. More is sharper and less faithful."""
+    latents of the student as it will be deployed, beside those of HQ; with --train_decoder the latents of its picture,
+    encoded again, since its own are then no longer the autoencoder's. More is sharper and less faithful."""
     paper: PaperChoices = field(default_factory=PaperChoices)
     """Where the paper leaves a choice; of the discriminator only."""
     colour_weight: float = 0.5
@@ -77,7 +78,8 @@ class FoldSettings(TrainingSettings):
     decoder_weight: float = 1.0
     """For VQ autoencoders: weight of L1 between the deployed decoder's pixels and the full one's."""
     train_decoder: bool = False
-    """For the mobile autoencoder: its decoder is trained beside the student, and saved as autoencoder.safetensors."""
+    """The mobile autoencoder's decoder is trained beside the student, and saved as autoencoder.safetensors. What a VQ
+    decoder is deployed as always is."""
     tile: int = 64
     """For ResShift's own network: side in LR pixels of the pictures that its program takes."""
     pairs: Path | None = None
@@ -180,6 +182,8 @@ class FinetuneTask:
     def _decoder(self, dataset: Dataset[Sample]) -> StaticDecoder | TrainedDecoder | None:
         settings, autoencoder = self.settings, self.autoencoder
         if isinstance(autoencoder, VQAutoencoder):
+            if settings.train_decoder:
+                raise TrainError("--train_decoder: is for the mobile autoencoder; leave it out, a VQ decoder always is")
             statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
             return static_decoder(autoencoder, statistics)
         return TrainedDecoder(autoencoder) if settings.train_decoder else None
@@ -223,8 +227,9 @@ class FinetuneTask:
             with torch.no_grad():
                 real = self.autoencoder.encode(hq).float()
             t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
-            yield self.adversary.move(real, z_0, target, t, noise)
-            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(z_0, target, t, noise)
+            fake = self.autoencoder.encode(sr) if settings.train_decoder else z_0
+            yield self.adversary.move(real, fake, target, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, target, t, noise)
         yield Round("student", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

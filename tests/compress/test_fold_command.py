@@ -89,8 +89,12 @@ def test_finetuning_starts_from_the_lr_encoder(folder: Path, tmp_path: Path) -> 
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_the_teachers_discriminator_judges_the_deployed_student(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("train_decoder", [False, True])
+def test_the_teachers_discriminator_judges_the_deployed_student(
+    folder: Path, tmp_path: Path, train_decoder: bool
+) -> None:
     given = {"teacher": folder / "teacher.safetensors", "lambda_2": 0.1, "paper.heads.width": 32}
+    given["train_decoder"] = train_decoder
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
     task = FinetuneTask(settings, training_data(settings))
     assert list(task.players) == ["student", "discriminator"]
@@ -101,7 +105,9 @@ def test_the_teachers_discriminator_judges_the_deployed_student(folder: Path, tm
     assert all(parameter.grad is None for parameter in student.parameters())
     assert any(parameter.grad is not None for parameter in task.players["discriminator"].network.parameters())
     ours.terms["adversarial"].backward()
-    assert any(parameter.grad is not None and parameter.grad.any() for parameter in student.parameters())
+    moved = {name for name, parameter in student.named_parameters() if parameter.grad is not None}
+    assert any(name.startswith("student.") for name in moved)
+    assert any(name.startswith("decoder.") for name in moved) == train_decoder
 
 
 def test_the_decoder_is_trained_beside_the_student_and_deployed(

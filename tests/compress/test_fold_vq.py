@@ -16,6 +16,7 @@ from runtime.program import read_card
 from tests.tiny import LR_ENCODER, STUDENT, VQ, write_official, write_photos, write_reduced_preset
 from train.checkpoints import describe, load_autoencoder, save_network
 from train.diffusion import ScheduleConfig
+from train.errors import TrainError
 from train.networks.layers import NearestUpsample
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import layer_widths, narrow
@@ -24,6 +25,7 @@ from train.networks.vq import VQAutoencoder
 from train.noise import Noise
 from train.rs_fill import filled
 from train.settings import parse
+from train.sources import training_data
 
 ALLOWED = {"conv2d", "relu", "silu", "add", "sub", "mul", "cat", "pixel_shuffle", "clamp"}
 
@@ -120,6 +122,12 @@ def test_decoder_learns_from_the_full_one(folder: Path) -> None:
     torch.stack(list(turn.terms.values())).sum().backward()
     assert all(parameter.grad is not None for parameter in made.players["student"].network.parameters())
     assert not any(parameter.requires_grad for parameter in made.autoencoder.parameters())
+
+
+def test_its_decoder_needs_no_asking_to_be_trained(folder: Path) -> None:
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, steps=1, train_decoder=True))
+    with pytest.raises(TrainError, match="--train_decoder: is for the mobile autoencoder"):
+        FinetuneTask(settings, training_data(settings))
 
 
 @pytest.mark.usefixtures("few_photos")
