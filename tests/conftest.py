@@ -19,6 +19,13 @@ settings.load_profile("untimed")
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker: threads of all of them would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: begun last, one of them would keep a single worker busy while all others wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="needs a C++ compiler, which AOTInductor calls"
 )
