@@ -104,12 +104,6 @@ class TrainedDecoder(nn.Module):
         """Standardised latents [N, C, h, w] -> pictures [N, 3, 4h, 4w] in about [-1, 1]."""
         return self.decoder(latents * self.std + self.mean)
 
-    def within(self, autoencoder: Autoencoder) -> Autoencoder:
-        """The autoencoder with this decoder in place of its own."""
-        whole = copy.deepcopy(autoencoder)
-        whole.decoder = copy.deepcopy(self.decoder)
-        return whole
-
 
 class LRStudent(nn.Module):
     """LR encoder and student with z_T = z_y, and the decoder where it is trained too.
@@ -219,10 +213,10 @@ class FinetuneTask:
             "structure": settings.structure_weight * structure(sr, hq),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
-        if decoded is not None and isinstance(self.autoencoder, VQAutoencoder):
+        if isinstance(self.autoencoder, VQAutoencoder):
             with torch.no_grad():
                 full = self.autoencoder.decode(z_0)
-            terms["decoder"] = settings.decoder_weight * l1(decoded, full)
+            terms["decoder"] = settings.decoder_weight * l1(sr, full)
         if self.adversary is not None:
             with torch.no_grad():
                 real = self.autoencoder.encode(hq).float()
@@ -248,7 +242,9 @@ class FinetuneTask:
     def whole(self, decoder: TrainedDecoder) -> Autoencoder:
         """The mobile autoencoder with the decoder that was trained."""
         assert isinstance(self.autoencoder, Autoencoder)
-        return decoder.within(self.autoencoder)
+        autoencoder = copy.deepcopy(self.autoencoder)
+        autoencoder.decoder = copy.deepcopy(decoder.decoder)
+        return autoencoder
 
     def description(self) -> dict[str, Any]:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}

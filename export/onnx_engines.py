@@ -1,7 +1,6 @@
 """The engines that an ONNX file is run in to prove it, all asked in the same way."""
 
 import importlib.util
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from export.protocol import Engine, Tile
 from export.torch_onnx import INPUT, OUTPUT
-from runtime.backends.openvino import process_core
+from runtime.backends.openvino import compiled_model
 
 PROVIDERS = ["CPUExecutionProvider"]
 ERRORS_ONLY = 3
@@ -55,10 +54,8 @@ def _run(session: Any) -> Run:
 
 
 def in_openvino(model: bytes, threads: int | None = None) -> Run:
-    """The model in OpenVINO, what is float computed in float32: left alone it takes bfloat16 where the CPU has it."""
-    core = process_core()
-    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads or 0}
-    compiled = core.compile_model(core.read_model(io.BytesIO(model)), "CPU", options)
+    """The model in OpenVINO, as the runtime has it computed."""
+    compiled = compiled_model(model, threads)
 
     def run(names: Sequence[str], picture: Tile) -> list[NDArray[Any]]:
         answers = compiled(picture)

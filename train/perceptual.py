@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from runtime.extras import require
 from train.errors import TrainError
+from train.pixels import to_tensor
 from train.scoring import Measure, Picture
 from train.suggestions import did_you_mean
 
@@ -65,8 +63,8 @@ def _open(pyiqa: Any, name: str, known: Sequence[str]) -> Any:
 def _picture_metric(name: str, metric: Any) -> Measure:
     def measure(sr: Picture, hr: Picture | None) -> float:
         if metric.metric_mode != "FR":
-            return float(_called(name, metric, _to_tensor(sr)))
-        return math.nan if hr is None else float(_called(name, metric, _to_tensor(sr), _to_tensor(hr)))
+            return float(_called(name, metric, to_tensor(sr)))
+        return math.nan if hr is None else float(_called(name, metric, to_tensor(sr), to_tensor(hr)))
 
     return measure
 
@@ -85,8 +83,3 @@ def _called(name: str, function: Callable[..., Any], *arguments: Any, **options:
         raise TrainError(
             f"{name}: pyiqa cannot compute it ({reason}); leave it out, or see pyiqa's own notes"
         ) from error
-
-
-def _to_tensor(picture: Picture) -> torch.Tensor:
-    """[H, W, 3] of 8 bits -> [1, 3, H, W] in [0, 1]."""
-    return torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32))[None] / 255

@@ -1,7 +1,20 @@
-"""Pixels between pictures, [0, 1], and networks, [-1, 1]; and the enlarging that the diffusion's z_y starts from."""
+"""Pixels between 8-bit pictures, tensors, [0, 1], and networks, [-1, 1]; and the enlarging that z_y starts from."""
 
+import numpy as np
+import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+
+
+def to_tensor(levels: NDArray[np.uint8]) -> Tensor:
+    """8-bit [h, w, 3] -> float32 [1, 3, h, w] in [0, 1]."""
+    return torch.from_numpy(levels.transpose(2, 0, 1).astype(np.float32))[None] / 255
+
+
+def from_tensor(pictures: Tensor) -> NDArray[np.uint8]:
+    """The first of [N, 3, h, w], clamped to [0, 1] -> 8-bit [h, w, 3]."""
+    return (pictures[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 def to_model(pictures: Tensor) -> Tensor:

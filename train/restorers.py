@@ -19,7 +19,7 @@ from train.checkpoints import load_autoencoder, load_unet, network_kind
 from train.errors import TrainError
 from train.latents import bind, condition, scale_of
 from train.networks.families import AnyAutoencoder, AnyUNet
-from train.pixels import to_model, to_picture
+from train.pixels import from_tensor, to_model, to_picture, to_tensor
 from train.programs import open_program
 
 Picture = NDArray[np.uint8]
@@ -44,7 +44,7 @@ def padded_restorer(network: Callable[[Tensor], Tensor], align: int, scale: int,
 
     The picture is reflected up to one, at least ``least`` times ``align``, and the result is cut.
     """
-    return lambda lr, hr: _from_tensor(_padded(network, _to_tensor(lr), align, scale, least))
+    return lambda lr, hr: from_tensor(_padded(network, to_tensor(lr), align, scale, least))
 
 
 def open_restorer(path: Path, options: SamplingOptions) -> Restorer:
@@ -100,7 +100,7 @@ def _open_autoencoder(path: Path, options: SamplingOptions) -> Restorer:
     def reconstruct(lr: Picture, hr: Picture | None) -> Picture:
         if hr is None:
             raise TrainError(f"{path}: an autoencoder is judged on HR pictures; give a folder that has HR beside LR")
-        return _from_tensor(_padded(both_ways, _to_tensor(hr), autoencoder.config.factor, 1))
+        return from_tensor(_padded(both_ways, to_tensor(hr), autoencoder.config.factor, 1))
 
     return reconstruct
 
@@ -162,11 +162,3 @@ def _padded(network: Callable[[Tensor], Tensor], lr: Tensor, align: int, scale: 
     pad = ((0, 0), (0, 0), (0, below), (0, right))
     padded = torch.from_numpy(np.pad(lr.numpy(), pad, mode="reflect"))
     return network(padded)[:, :, : scale * height, : scale * width]
-
-
-def _to_tensor(picture: Picture) -> Tensor:
-    return torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32))[None] / 255
-
-
-def _from_tensor(picture: Tensor) -> Picture:
-    return (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()

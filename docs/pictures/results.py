@@ -6,13 +6,13 @@ The first four are the pairs of tests/photos; the others are degraded likewise, 
 from pathlib import Path
 
 import numpy as np
-import torch
 from sheet import QUALITY, Picture, Row, sheet
 from skimage import data
 
 import runtime
 from train.degradation import DegradationSettings, degrade
 from train.evaluate import Pair, find_pairs
+from train.pixels import from_tensor, to_tensor
 from train.scoring import bicubic
 from train.settings import SCALE
 
@@ -29,9 +29,8 @@ def hard_pair(name: str) -> Pair:
     grey = getattr(data, name)()[top:, left:]
     height, width = (min(SIDE, side) // SCALE * SCALE for side in grey.shape)
     hr = np.ascontiguousarray(np.repeat(grey[:height, :width, None], 3, axis=2))
-    sharp = torch.from_numpy(hr.transpose(2, 0, 1).astype(np.float32)) / 255
-    lr = degrade(sharp, np.random.default_rng(seed), DegradationSettings(), SCALE)
-    return name, (lr * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy(), hr
+    lr = degrade(to_tensor(hr)[0], np.random.default_rng(seed), DegradationSettings(), SCALE)
+    return name, from_tensor(lr[None]), hr
 
 
 def row(pair: Pair, upscaler: runtime.Upscaler) -> Row:

@@ -42,10 +42,9 @@ class OpenvinoBackend:
         """See `Backend.load`."""
         model = bundle.open(artifact)
         with importing(self.name, self.install):
-            core = process_core()
+            process_core()
         try:
-            network = core.read_model(io.BytesIO(model))
-            compiled = core.compile_model(network, CPU, {**EXACT, "INFERENCE_NUM_THREADS": threads or 0})
+            compiled = compiled_model(model, threads)
         except Exception as error:  # RuntimeError for everything, but its documents do not promise it
             raise failure("openvino cannot load the model", error, "try another backend") from error
         try:
@@ -53,6 +52,12 @@ class OpenvinoBackend:
         except RuntimeError as error:
             raise BackendError("the ONNX model must map 'lr' to 'sr', this one does not; export it again") from error
         return OpenvinoSession(compiled.create_infer_request(), *ports)
+
+
+def compiled_model(model: bytes, threads: int | None) -> Any:
+    """The `openvino.CompiledModel` of an ONNX file's bytes; `threads` None leaves the number to the engine."""
+    core = process_core()
+    return core.compile_model(core.read_model(io.BytesIO(model)), CPU, {**EXACT, "INFERENCE_NUM_THREADS": threads or 0})
 
 
 def process_core() -> Any:

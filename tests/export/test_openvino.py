@@ -13,7 +13,7 @@ from export.integers import layers_of
 from export.onnx import FP16, FP32, INT8, OnnxExporter
 from export.program import open_program
 from export.protocol import render
-from runtime.backends.openvino import process_core
+from runtime.backends.openvino import compiled_model
 from tests.export.programs import needs_int8
 
 needs_openvino = pytest.mark.skipif(
@@ -43,8 +43,7 @@ def test_int8_files_tensor_by_tensor(programs: Path, tmp_path: Path) -> None:
 def test_every_quantised_convolution_runs_as_integers_there(programs: Path, tmp_path: Path) -> None:
     program = open_program(programs / "student.int8.pt2")
     INT8.export(program, tmp_path / "out.onnx")
-    core = process_core()
-    compiled = core.compile_model(core.read_model(tmp_path / "out.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = compiled_model((tmp_path / "out.onnx").read_bytes(), threads=None)
     layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ordered_ops()]
     precisions = [each["runtimePrecision"].value for each in layers if each["layerType"].value == "Convolution"]
     assert precisions.count("u8") == len(layers_of(program)) > 5

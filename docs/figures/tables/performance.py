@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .conditions import command_of, threads_of
 from .markdown import shown, table
 from .names import PRECISIONS
 
@@ -55,11 +56,10 @@ def overhead(report: dict[str, Any]) -> str:
         ]
         for row in report["overhead"]
     ]
-    machine, threads, repeats = (report[name] for name in ("machine", "threads", "repeats"))
     return f"""{table(["", "picture", "tiles", "bare engine", "runtime", "added", "two tiles at once"], lines)}
 
-{threads or "All"} threads of {machine["cpu"].strip()}, {repeats} rounds, load {machine["load"]} before measuring. By
-`tadsr bench --overhead{f" --threads {threads}" if threads else ""} --repeats {repeats} --json` into
+{threads_of(report)}, {report["repeats"]} rounds, load {report["machine"]["load"]} before measuring. By
+{command_of(report, "overhead")} into
 [figures/overhead.json](figures/overhead.json)."""
 
 

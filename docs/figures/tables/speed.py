@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .conditions import command_of, threads_of
 from .markdown import shown, table
 from .names import ENGINES, PRECISIONS
 
@@ -81,8 +82,8 @@ def speed(report: dict[str, Any]) -> str:
 
 def conditions(report: dict[str, Any]) -> str:
     """On what and by which command it was measured."""
-    machine, threads, repeats = report["machine"], report["threads"], report["repeats"]
-    where = f"{threads} threads of {machine['cpu'].strip()} with {machine['cpus']} CPUs, load {machine['load']}"
-    return f"""{where} before measuring, medians of {repeats}. The peers
+    machine = report["machine"]
+    where = f"{threads_of(report)} with {machine['cpus']} CPUs, load {machine['load']}"
+    return f"""{where} before measuring, medians of {report["repeats"]}. The peers
 have the shapes of Real-ESRGAN x4plus (RRDB) and realesr-general-x4v3 (SRVGG), and random weights. By
-`tadsr bench --peers --threads {threads} --repeats {repeats} --json`"""
+{command_of(report, "peers")}"""
