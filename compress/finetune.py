@@ -20,7 +20,7 @@ from train.diffusion import Schedule
 from train.errors import TrainError
 from train.inputs import load_autoencoder, load_teacher
 from train.latents import Condition, bind, condition, scale_of
-from train.losses import colour_shift, frequency_l1, l1, mse, structure
+from train.losses import coarse_l1, colour_shift, corner_l1, frequency_l1, l1, mse, structure
 from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
@@ -38,6 +38,8 @@ CALIBRATION_CROPS = 64
 """What the constants of a VQ decoder are measured on."""
 TOGETHER = 4
 """Crops that the full decoder is given at once."""
+CORNER = 8
+"""Side in HR pixels of the squares at the corners that ``corner_weight`` is about."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class FoldSettings(TrainingSettings):
     """Weight of the frequency loss between the decoded student and HQ."""
     structure_weight: float = 0.0
     """Weight of 1 - SSIM between the decoded student and HQ."""
+    coarse_weight: float = 0.0
+    """Weight of L1 between the decoded student and HQ where both are reduced to LQ's size: the colours, pixel by pixel
+    of LQ, that a discriminator does not hold."""
+    corner_weight: float = 0.0
+    """Weight of L1 at the pictures' corners, where zero padding is most of what a convolution sees."""
     teacher: Path | None = None
     """The diffusion teacher, for the adversarial term."""
     lambda_2: float = 0.0
@@ -211,6 +218,8 @@ class FinetuneTask:
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
             "structure": settings.structure_weight * structure(sr, hq),
+            "coarse": settings.coarse_weight * coarse_l1(sr, hq, self.scale),
+            "corners": settings.corner_weight * corner_l1(sr, hq, CORNER),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
         if isinstance(self.autoencoder, VQAutoencoder):
@@ -218,13 +227,23 @@ class FinetuneTask:
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(sr, full)
         if self.adversary is not None:
-            with torch.no_grad():
-                real = self.autoencoder.encode(hq).float()
+            fake, real = self._judged(z_0, sr, hq, random)
             t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
-            fake = self.autoencoder.encode(sr) if settings.train_decoder else z_0
             yield self.adversary.move(real, fake, target, t, noise)
             terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, target, t, noise)
         yield Round("student", terms)
+
+    def _judged(self, z_0: Tensor, sr: Tensor, hq: Tensor, random: Noise) -> tuple[Tensor, Tensor]:
+        """The latents of the student and of HQ that the discriminator is shown.
+
+        Encoded again both pictures are rolled alike by less than a latent's side: on its own grid the encoder is blind
+        to some patterns, and a decoder that is judged there alone learns to draw them.
+        """
+        if self.settings.train_decoder:
+            shift = random.shift(self.scale)
+            z_0, hq = self.autoencoder.encode(sr.roll(shift, (2, 3))), hq.roll(shift, (2, 3))
+        with torch.no_grad():
+            return z_0, self.autoencoder.encode(hq).float()
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         lq = to_model(batch["lq"])

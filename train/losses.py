@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import avg_pool2d, conv2d
 
 from runtime.metrics import LUMA
 
@@ -56,6 +56,27 @@ def colour_shift(x: Tensor, target: Tensor) -> Tensor:
     What a picture's colours are, the LQ picture knows best: its noise and blur average out. x [N, C, H, W].
     """
     return (x.mean((2, 3)) - target.mean((2, 3))).abs().mean()
+
+
+def coarse_l1(x: Tensor, target: Tensor, factor: int) -> Tensor:
+    """Mean absolute difference of the means over squares of ``factor`` pixels: a restored photo, reduced again, is the
+    photo that it was made of. x [N, C, H, W], both sides multiples of ``factor``.
+    """
+    return l1(avg_pool2d(x, factor), avg_pool2d(target, factor))
+
+
+def corner_l1(x: Tensor, target: Tensor, side: int) -> Tensor:
+    """Mean absolute difference in the squares of ``side`` pixels at the four corners. x [N, C, H, W], both sides at
+    least twice as large.
+
+    Convolutions pad with zeros, which are mid-grey at the input: nowhere else do they see so many, and a mean over the
+    picture hardly weighs it.
+    """
+    return torch.stack([l1(x[..., y, z], target[..., y, z]) for y in _ends(side) for z in _ends(side)]).mean()
+
+
+def _ends(side: int) -> tuple[slice, slice]:
+    return slice(None, side), slice(-side, None)
 
 
 def vanilla_distillation(student_z_0: Tensor, teacher_z_0: Tensor) -> Tensor:

@@ -31,5 +31,10 @@ class Noise:
         whole = torch.randint(below, (n * self._parts,), generator=self._generator, device=self._generator.device)
         return self._own(whole, n)
 
+    def shift(self, below: int) -> tuple[int, int]:
+        """Two uniform integers from 0 to below ``below``, the same for all samples."""
+        down, right = torch.randint(below, (2,), generator=self._generator, device=self._generator.device).tolist()
+        return down, right
+
     def _own(self, whole: Tensor, n: int) -> Tensor:
         return whole[self._part * n : (self._part + 1) * n]

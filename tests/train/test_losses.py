@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from runtime.metrics import ssim_y
-from train.losses import colour_shift, frequency_l1, l1, mse, structure, vanilla_distillation
+from train.losses import coarse_l1, colour_shift, corner_l1, frequency_l1, l1, mse, structure, vanilla_distillation
 
 
 def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:
@@ -26,6 +26,23 @@ def test_colour_shift_sees_a_cast_and_nothing_else() -> None:
     assert colour_shift(sr, lq).item() < 1e-12
     cast = torch.tensor([0.1, 0.0, -0.2]).double()[:, None, None]
     np.testing.assert_allclose(colour_shift(sr + cast, lq).item(), 0.1)
+
+
+def test_coarse_l1_sees_what_is_left_of_a_difference_in_squares() -> None:
+    x = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    texture = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).double().tile(4, 4)
+    assert coarse_l1(x + texture, x, 4).item() < 1e-12
+    np.testing.assert_allclose(coarse_l1(x + texture + 0.1, x, 4).item(), 0.1)
+
+
+def test_corner_l1_sees_the_corners_only() -> None:
+    x, other = torch.zeros(2, 3, 10, 12), torch.ones(2, 3, 10, 12)
+    for rows in (slice(0, 4), slice(6, 10)):
+        for columns in (slice(0, 4), slice(8, 12)):
+            other[..., rows, columns] = 0
+    assert corner_l1(x, other, 4).item() == 0
+    other[0, :, 9, 11] = 1  # one pixel of 16 of one corner of 4 of one picture of 2
+    np.testing.assert_allclose(corner_l1(x, other, 4).item(), 1 / 128)
 
 
 def test_structure_is_what_the_metric_lacks_to_one() -> None:

@@ -90,6 +90,7 @@ def test_parts_of_a_batch_see_their_part_of_its_noise(n: int, parts: int, below:
         together = torch.cat([share.normal((n, *shape)) for share in shares])
         assert torch.equal(whole.normal((n * parts, *shape)), together)
         assert torch.equal(whole.times(below, n * parts), torch.cat([share.times(below, n) for share in shares]))
+        assert {share.shift(below) for share in shares} == {whole.shift(below)}
 
 
 @pytest.mark.parametrize("stage", ["train.teacher", "train.distill"])
