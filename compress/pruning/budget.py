@@ -51,36 +51,48 @@ def choose(
     """Which channels stay, a mask [channels] per coupling, so that of every cost at most ``budgets`` of it are left.
 
     One portion after the other goes, that with the least importance for the share it saves, at the widths then reached,
-    of the costs that are still over their budgets; the last portion of a coupling stays. Raises ``TrainError`` where
-    even that costs more.
+    of the costs that are still over their budgets; the last portion of a coupling stays. What the budgets then still
+    have room for, beside a last portion that was larger than it had to be, comes back, the most important first. Raises
+    ``TrainError`` where even the fewest channels cost more.
     """
-    masks = [torch.ones(len(values), dtype=torch.bool) for values in importance]
-    gone = [0] * len(masks)
+    full = {name: sum(cost.full for cost in each) for name, each in costs.items()}
+    worth = [[float(values[portion].sum()) for portion in of] for values, of in zip(importance, portions, strict=True)]
+    gone = [0] * len(portions)
 
-    def left() -> dict[str, float]:
-        shares = [float(mask.float().mean()) for mask in masks]
+    def left(coupling: int = 0, more: int = 0) -> dict[str, float]:
+        """The share that is left of every cost, with ``more`` portions of a coupling gone."""
+        counts = [each + more * (i == coupling) for i, each in enumerate(gone)]
+        shares = [sum(map(len, of[n:])) / sum(map(len, of)) for of, n in zip(portions, counts, strict=True)]
         return {name: sum(cost.at(shares) for cost in each) / full[name] for name, each in costs.items()}
 
-    full = {name: sum(cost.full for cost in each) for name, each in costs.items()}
-    now = left()
-    while over := [name for name in costs if now[name] > budgets[name]]:
-        rates: dict[int, float] = {}
-        for i, (values, of) in enumerate(zip(importance, portions, strict=True)):
-            if gone[i] < len(of) - 1:
-                masks[i][of[gone[i]]] = False
-                without = left()
-                rates[i] = float(values[of[gone[i]]].sum()) / sum(now[name] - without[name] for name in over)
-                masks[i][of[gone[i]]] = True
+    while over := {name: share for name, share in left().items() if share > budgets[name]}:
+        rates = {
+            i: worth[i][gone[i]] / sum(share - without[name] for name, share in over.items())
+            for i, of in enumerate(portions)
+            if gone[i] < len(of) - 1
+            for without in [left(i, 1)]
+        }
         if not rates:
+            name, share = next(iter(over.items()))
             raise TrainError(
-                f"--{over[0]} {budgets[over[0]]:g}: no width can meet it; with the fewest channels everywhere "
-                f"{now[over[0]]:.3f} is left; give more, or a smaller --multiple"
+                f"--{name} {budgets[name]:g}: no width can meet it; with the fewest channels everywhere {share:.3f} is "
+                "left; give more, or a smaller --multiple"
             )
-        least = min(rates, key=rates.__getitem__)
-        masks[least][portions[least][gone[least]]] = False
-        gone[least] += 1
-        now = left()
-    return masks
+        gone[min(rates, key=rates.__getitem__)] += 1
+
+    def room_for(i: int) -> bool:
+        return gone[i] > 0 and all(share <= budgets[name] for name, share in left(i, -1).items())
+
+    while returned := [i for i in range(len(portions)) if room_for(i)]:
+        gone[max(returned, key=lambda i: worth[i][gone[i] - 1])] -= 1
+    return [_without(of[:n], len(values)) for of, n, values in zip(portions, gone, importance, strict=True)]
+
+
+def _without(portions: Sequence[Tensor], channels: int) -> Tensor:
+    mask = torch.ones(channels, dtype=torch.bool)
+    for portion in portions:
+        mask[portion] = False
+    return mask
 
 
 def _share(shares: Sequence[float], coupling: int | None) -> float:

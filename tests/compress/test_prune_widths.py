@@ -138,12 +138,22 @@ def test_widths_meet_the_budgets_closely(budgets: dict[str, float], seed: int) -
         "parameters": sum(layer_parameters(smaller).values()) / sum(measures["parameters"].values()),
     }
     assert all(shares[name] <= budgets[name] + 1e-9 for name in shares)
-    largest = {}  # of any channel's share, which is never larger than at full width
-    alone = [[1.0 if j != i else 1 - 1 / c.channels for j, c in enumerate(coupled)] for i in range(len(coupled))]
-    for name, each in costs.items():
-        full = sum(cost.full for cost in each)
-        largest[name] = max(1 - sum(cost.at(widths) for cost in each) / full for widths in alone)
-    assert any(shares[name] > budgets[name] - largest[name] for name in shares), "the last channel had to go"
+    widths = [float(mask.float().mean()) for mask in kept]
+    for i, coupling in enumerate(coupled):
+        if widths[i] < 1:
+            one_more = [width + (j == i) / coupling.channels for j, width in enumerate(widths)]
+            larger = {name: sum(cost.at(one_more) for cost in each) for name, each in costs.items()}
+            assert any(larger[name] > budgets[name] * sum(cost.full for cost in costs[name]) for name in larger), i
+
+
+def test_what_there_is_room_for_comes_back() -> None:
+    """A small portion goes first, then a large one that would have been enough."""
+    worth = [torch.tensor([0.1, 9.0, 9.0, 9.0]), torch.tensor([5.0, 9.0])]
+    portions = [list(values.argsort()[:, None]) for values in worth]
+    costs = {"macs": [Cost(40, None, 0), Cost(60, None, 1)]}
+    first, second = choose(worth, portions, costs, {"macs": 0.75})
+    assert first.all()
+    assert second.tolist() == [False, True]
 
 
 def test_what_is_worth_least_for_its_cost_goes_first() -> None:
