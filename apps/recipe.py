@@ -67,7 +67,7 @@ def commands_of(
     """The words after `python -m` of every stage, the bundle last, by the names of their folders."""
     preset = SMOKE if smoke else name
     commands = {stage.name: stage.command(preset, photos, licences, out) for stage in stages}
-    programs = [str(out / "folded/student.pt2"), str(out / "quantize/student.int8.pt2")]
+    programs = [str(out / "fold/student.pt2"), str(out / "quantize/student.int8.pt2")]
     commands["bundle"] = ["export.bundle", *programs, "-o", str(out / f"{name}{SUFFIX}")]
     return commands
 

@@ -184,7 +184,7 @@ class FinetuneTask:
         settings, autoencoder = self.settings, self.autoencoder
         if isinstance(autoencoder, VQAutoencoder):
             if settings.train_decoder:
-                raise TrainError("--train_decoder: is for the mobile autoencoder; leave it out, a VQ decoder always is")
+                raise TrainError("--train_decoder: is for the mobile autoencoder; give false, a VQ decoder always is")
             statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
             return static_decoder(autoencoder, statistics)
         return TrainedDecoder(autoencoder) if settings.train_decoder else None

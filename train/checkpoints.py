@@ -18,7 +18,7 @@ from train.errors import TrainError
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.families import AnyAutoencoder, AnyUNet
 from train.networks.lr_encoder import LREncoder, LREncoderConfig
-from train.networks.narrow import narrow
+from train.networks.narrow import layer_widths, narrow
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
@@ -46,10 +46,17 @@ UNETS = ("unet", "swin_unet")
 
 
 def describe(network: nn.Module, **extra: Any) -> dict[str, Any]:
-    """What a file's header says of its network: kind, sizes, latent channels, and ``extra`` (JSON-able)."""
+    """What a file's header says of its network: kind, sizes, latent channels, and ``extra`` (JSON-able).
+
+    Of layers that are narrower than the sizes say, as pruning leaves them, it names the widths.
+    """
     config = asdict(network.config)  # type: ignore[call-overload]
     latent_channels = getattr(network, "latent_channels", config.get("latent_channels"))
-    return {"kind": KINDS[type(network)], "config": config, "latent_channels": latent_channels, **extra}
+    sizes = {"kind": KINDS[type(network)], "config": config, "latent_channels": latent_channels}
+    with torch.device("meta"):
+        full = layer_widths(_built(sizes))
+    narrower = {name: widths for name, widths in layer_widths(network).items() if widths != full[name]}
+    return sizes | ({"widths": narrower} if narrower else {}) | extra
 
 
 def save_network(path: Path, weights: Mapping[str, Tensor], description: Mapping[str, Any], half: bool = False) -> None:
@@ -78,8 +85,7 @@ def load_network(path: Path, *kinds: str) -> tuple[nn.Module, dict[str, Any]]:
     Raises ``TrainError`` where the file is missing, damaged, of another kind, or does not fit its own description.
     """
     tensors, description = _read_network(path, *kinds)
-    network = BUILDERS[description["kind"]](**{k: v for k, v in description.items() if k != "kind"})
-    narrow(network, description.get("widths", {}))  # of layers that pruning made narrower than the configuration says
+    network = _built(description)
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except RuntimeError as error:
@@ -152,6 +158,12 @@ def load_optimiser_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[st
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _built(description: Mapping[str, Any]) -> nn.Module:
+    network = BUILDERS[description["kind"]](**{k: v for k, v in description.items() if k != "kind"})
+    narrow(network, description.get("widths", {}))
+    return network
 
 
 def _read_network(path: Path, *wanted: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

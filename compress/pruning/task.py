@@ -16,7 +16,6 @@ from train.data import Sample
 from train.inputs import load_autoencoder
 from train.losses import frequency_l1, l1
 from train.networks.memory import channels_last
-from train.networks.narrow import layer_widths
 from train.noise import Noise
 from train.pixels import to_picture
 from train.run_folder import CHECKPOINT
@@ -50,7 +49,6 @@ class PruneTask:
         player = Part(autoencoder, settings.part)
         player.module.requires_grad_(True)
         self.players = {"autoencoder": Player(player)}
-        self.widths = layer_widths(autoencoder)
 
     def to(self, device: torch.device) -> None:
         channels_last(self.full, device)
@@ -79,4 +77,4 @@ class PruneTask:
         return {"autoencoder": network.autoencoder}
 
     def description(self) -> dict[str, Any]:
-        return {"widths": self.widths}
+        return {}

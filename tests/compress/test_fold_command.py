@@ -20,7 +20,7 @@ from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
 from train.checkpoints import describe, load_autoencoder, save_network
 from train.errors import TrainError
 from train.networks.lr_encoder import LREncoder
-from train.networks.narrow import layer_widths, narrow
+from train.networks.narrow import narrow
 from train.noise import Noise
 from train.pixels import to_model, to_picture
 from train.settings import parse
@@ -66,7 +66,7 @@ def run(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
 def test_no_steps_fold_what_is_given(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pruned = load_autoencoder(folder / "autoencoder.safetensors")
     narrow(pruned, {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)})
-    save_network(tmp_path / "pruned.safetensors", pruned.state_dict(), describe(pruned, widths=layer_widths(pruned)))
+    save_network(tmp_path / "pruned.safetensors", pruned.state_dict(), describe(pruned))
     run(monkeypatch, arguments(folder, tmp_path / "o", autoencoder=tmp_path / "pruned.safetensors"))
     assert {path.name for path in (tmp_path / "o").iterdir()} == {
         "program.json",
@@ -140,12 +140,16 @@ def test_a_trained_decoder_is_judged_on_a_grid_that_moves(folder: Path, tmp_path
     assert not all(torch.allclose(real, seen[0][0]) for real, _ in seen)
 
 
+@pytest.mark.parametrize("widths", [{}, {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)}], ids=["full", "pruned"])
 def test_the_decoder_is_trained_beside_the_student_and_deployed(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    widths: dict[str, tuple[int, int]], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "o"
-    run(monkeypatch, arguments(folder, out, steps=2, train_decoder=True, lr=0.01))
-    before, after = (load_autoencoder(path / "autoencoder.safetensors") for path in (folder, out))
+    out, given = tmp_path / "o", load_autoencoder(folder / "autoencoder.safetensors")
+    narrow(given, widths)
+    save_network(tmp_path / "autoencoder.safetensors", given.state_dict(), describe(given))
+    options = {"autoencoder": tmp_path / "autoencoder.safetensors", "train_decoder": True, "lr": 0.01}
+    run(monkeypatch, arguments(folder, out, steps=2, **options))
+    before, after = (load_autoencoder(path / "autoencoder.safetensors") for path in (tmp_path, out))
     changed = {name for name, value in after.state_dict().items() if not value.equal(before.state_dict()[name])}
     assert changed == {name for name, _ in after.decoder.named_parameters(prefix="decoder")}
     run(
