@@ -64,7 +64,8 @@ def settings(photos: Path, out: Path, steps: int) -> FoldSettings:
     """Those of `compress.fold` for the mobile preset, from the committed weights."""
     files = {"autoencoder": "autoencoder", "student": "student", "lr_encoder": "lr_encoder"}
     given = [f"--{option}={WEIGHTS / name}.safetensors" for option, name in files.items()]
-    return parse(FoldSettings, "compress.fold", "", [f"--photos={photos}", f"--out={out}", f"--steps={steps}", *given])
+    given += [f"--photos={photos}", f"--out={out}", f"--steps={steps}", "--train_decoder=false"]
+    return parse(FoldSettings, "compress.fold", "", given)
 
 
 def measured(arm: str, photos: Path, out: Path, steps: int, pairs: list[Pair]) -> dict[str, Any]:

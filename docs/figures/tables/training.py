@@ -35,5 +35,24 @@ def time_spent(runs: list[dict[str, Any]]) -> str:
     return table(["stage", "steps", "batch, HQ crop", "steps/s", "time"], [*lines, together])
 
 
+SEARCHED = {
+    "psnr_y": ("PSNR-Y", "{:.2f}"),
+    "ssim_y": ("SSIM-Y", "{:.3f}"),
+    "naturalness": ("naturalness", "{:.2f}"),
+    "hf_ratio": ("fine detail", "{:.2f}"),
+}
+
+
+def search(found: dict[str, Any]) -> str:
+    """A row per arm, question by question."""
+    lines = []
+    for question in found["questions"]:
+        name = f"{question['name']}, teacher" if question["measured"] == "teacher" else question["name"]
+        for arm, figures in question["arms"].items():
+            lines.append([name, arm, *(form.format(figures[key]) for key, (_, form) in SEARCHED.items())])
+            name = ""
+    return table(["question", "arm", *(title for title, _ in SEARCHED.values())], lines)
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,126 @@
+"""Small trainings that ask what matters: `python docs/figures/search.py PHOTOS VAL OUT`.
+
+The arms stand in search.yaml beside this file. PHOTOS is what training takes, VAL holds HR and LR, OUT the runs; what
+is there already is not done again. Writes search.json beside this file, which `render.py` makes a table of.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from runtime import commands
+from runtime.atomic import replacing
+from train.errors import TrainError
+
+HERE = Path(__file__).parent
+ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
+LICENCES = "free"
+RESULT, DONE = "figures.json", "done"
+
+Options = dict[str, Any]
+
+
+class Stage(NamedTuple):
+    """One training of the chain."""
+
+    module: str
+    takes: Mapping[str, str]
+    """Options that are files of earlier stages, within the chain's folders."""
+    result: str
+    """What is measured of it."""
+
+
+_LATENTS = {"autoencoder": "autoencoder/autoencoder.safetensors"}
+CHAIN = {
+    "autoencoder": Stage("train.autoencoder", {}, "autoencoder.safetensors"),
+    "teacher": Stage("train.teacher", _LATENTS, "teacher.safetensors"),
+    "distill": Stage("train.distill", _LATENTS | {"teacher": "teacher/teacher.safetensors"}, "student.safetensors"),
+    "fold": Stage("compress.fold", _LATENTS | {"student": "distill/student.safetensors"}, "student.pt2"),
+}
+"""In the order in which they build on each other."""
+
+
+def chain(base: Mapping[str, Options], changes: Mapping[str, Options], last: str) -> Iterator[tuple[str, Options]]:
+    """Every stage up to ``last`` with its options."""
+    for name in CHAIN:
+        yield name, {"licences": LICENCES} | base[name] | changes.get(name, {})
+        if name == last:
+            return
+
+
+def folder(stages: list[tuple[str, Options]]) -> str:
+    """Of the last of these stages: one for all arms that agree up to there."""
+    name, _ = stages[-1]
+    return f"{name}-{hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: Path) -> dict[str, float]:
+    """Means over the pairs of what the last stage makes; all of them are trained, or taken from ``out``."""
+    folders: dict[str, Path] = {}
+    for done, (name, options) in enumerate(stages, start=1):
+        folders[name] = out / folder(stages[:done])
+        _train(CHAIN[name], options, photos, folders)
+    result, model = folders[name] / RESULT, folders[name] / CHAIN[name].result
+    if not result.exists():
+        files = {} if model.suffix == ".pt2" else {"autoencoder": _within(folders, _LATENTS["autoencoder"])}
+        figures = json.loads(_run("train.evaluate", str(pairs), str(model), "--json", *_options(files)))
+        with replacing(result) as draft:
+            draft.write_text(json.dumps(figures[str(model)]["mean"]), encoding="utf-8")
+    found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
+    return found
+
+
+def _train(stage: Stage, options: Options, photos: Path, folders: Mapping[str, Path]) -> None:
+    """The run in the last of ``folders``, which are those of the stages so far."""
+    *_, run = folders.values()
+    if not (run / DONE).exists():
+        files = {name: _within(folders, file) for name, file in stage.takes.items()}
+        _run(stage.module, *_options({"photos": photos, "out": run} | files | options))
+        (run / DONE).touch()
+
+
+def _within(folders: Mapping[str, Path], file: str) -> Path:
+    stage, _, name = file.partition("/")
+    return folders[stage] / name
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    plain = {name: json.dumps(value) if isinstance(value, list | bool) else value for name, value in given.items()}
+    return [f"--{name}={value}" for name, value in plain.items()]
+
+
+def _run(module: str, *words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", module, *words], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise TrainError(f"{module}: ended with exit code {done.returncode}; mend what it says, then try again")
+    return done.stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python docs/figures/search.py", description="Small trainings that ask what matters."
+    )
+    parser.add_argument("photos", type=Path, help="what training takes")
+    parser.add_argument("pairs", type=Path, help="a folder with HR and LR")
+    parser.add_argument("out", type=Path, help="folder of the runs")
+    given = parser.parse_args()
+    search = yaml.safe_load(ARMS.read_text(encoding="utf-8"))
+    for question in search["questions"]:
+        for arm, changes in question["arms"].items():
+            stages = list(chain(search["base"], changes, question["measured"]))
+            question["arms"][arm] = measured(stages, given.photos, given.pairs, given.out)
+    found = {"date": datetime.now(UTC).date().isoformat(), **search}
+    with replacing(JSON) as draft:
+        draft.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    commands.run(main)
