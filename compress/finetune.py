@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from compress.folding.static_decoder import StaticDecoder, static_decoder
 from compress.folding.statistics import measure_statistics
+from compress.judged import Judged, encoded_again
 from compress.pruning.inputs import StudentLatents, load_lr_encoder
 from train import diffusion
 from train.checkpoints import load_unet
@@ -77,7 +78,8 @@ class FoldSettings(TrainingSettings):
     lambda_2: float = 0.0
     """Weight of TAD-SR's adversarial term (Eq. 11): the time-aware discriminator on the teacher's encoder judges the
     latents of the student as it will be deployed, beside those of HQ; with --train_decoder the latents of its picture,
-    encoded again, since its own are then no longer the autoencoder's. More is sharper and less faithful."""
+    encoded again (compress/judged.py), since its own are then no longer the autoencoder's. More is sharper and less
+    faithful."""
     paper: PaperChoices = field(default_factory=PaperChoices)
     """Where the paper leaves a choice; of the discriminator only."""
     colour_weight: float = 0.5
@@ -227,23 +229,19 @@ class FinetuneTask:
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(sr, full)
         if self.adversary is not None:
-            fake, real = self._judged(z_0, sr, hq, random)
+            fake, real, given = self._judged(z_0, sr, hq, target, random)
             t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
-            yield self.adversary.move(real, fake, target, t, noise)
-            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, target, t, noise)
+            yield self.adversary.move(real, fake, given, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, given, t, noise)
         yield Round("student", terms)
 
-    def _judged(self, z_0: Tensor, sr: Tensor, hq: Tensor, random: Noise) -> tuple[Tensor, Tensor]:
-        """The latents of the student and of HQ that the discriminator is shown.
-
-        Encoded again both pictures are rolled alike by less than a latent's side: on its own grid the encoder is blind
-        to some patterns, and a decoder that is judged there alone learns to draw them.
-        """
+    def _judged(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Judged:
+        assert self.adversary is not None
         if self.settings.train_decoder:
-            shift = random.shift(self.scale)
-            z_0, hq = self.autoencoder.encode(sr.roll(shift, (2, 3))), hq.roll(shift, (2, 3))
+            margin = max(1, self.adversary.teacher.stride // 2)  # what is left fits the teacher still
+            return encoded_again(self.autoencoder, sr, hq, given, margin, random.shift(self.autoencoder.config.factor))
         with torch.no_grad():
-            return z_0, self.autoencoder.encode(hq).float()
+            return Judged(z_0, self.autoencoder.encode(hq).float(), given)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         lq = to_model(batch["lq"])

@@ -22,10 +22,8 @@ from train.errors import TrainError
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
 from train.noise import Noise
-from train.pixels import to_model, to_picture
 from train.settings import parse
 from train.sources import some_photos, training_data
-from train.task import Round
 from train.teacher_samples import DESCRIPTION, samples_file
 
 
@@ -110,34 +108,6 @@ def test_the_teachers_discriminator_judges_the_deployed_student(
     moved = {name for name, parameter in student.named_parameters() if parameter.grad is not None}
     assert any(name.startswith("student.") for name in moved)
     assert any(name.startswith("decoder.") for name in moved) == train_decoder
-
-
-def test_a_trained_decoder_is_judged_on_a_grid_that_moves(folder: Path, tmp_path: Path) -> None:
-    """Equal pictures are equal to the discriminator, wherever the grid is; and it is not always in the same place."""
-    given = {"teacher": folder / "teacher.safetensors", "lambda_2": 0.1, "paper.heads.width": 32}
-    given["train_decoder"] = True
-    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
-    task = FinetuneTask(settings, training_data(settings))
-    seen: list[list[torch.Tensor]] = []
-
-    class Watched:
-        schedule = task.adversary.schedule if task.adversary else None
-
-        def move(self, real: torch.Tensor, fake: torch.Tensor, *_: object) -> Round:
-            seen.append([real, fake])
-            return Round("discriminator", {})
-
-        def judge(self, *_: object) -> torch.Tensor:
-            return torch.zeros(())
-
-    task.adversary = Watched()  # type: ignore[assignment]
-    lq = torch.rand(2, 3, 8, 8)
-    with torch.no_grad():
-        hq = to_picture(task.players["student"].network(to_model(lq))[2])
-        for step in range(8):
-            list(task.rounds({"hq": hq, "lq": lq}, Noise(seed=0, step=step)))
-    assert all(torch.allclose(real, fake, atol=1e-4) for real, fake in seen)
-    assert not all(torch.allclose(real, seen[0][0]) for real, _ in seen)
 
 
 @pytest.mark.parametrize("widths", [{}, {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)}], ids=["full", "pruned"])
