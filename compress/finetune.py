@@ -21,7 +21,7 @@ from train.diffusion import Schedule
 from train.errors import TrainError
 from train.inputs import load_autoencoder, load_teacher
 from train.latents import Condition, bind, condition, scale_of
-from train.losses import coarse_l1, colour_shift, corner_l1, frequency_l1, l1, mse, structure
+from train.losses import border_l1, coarse_l1, colour_shift, frequency_l1, grey_gradient, l1, mse, structure
 from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
@@ -39,8 +39,8 @@ CALIBRATION_CROPS = 64
 """What the constants of a VQ decoder are measured on."""
 TOGETHER = 4
 """Crops that the full decoder is given at once."""
-CORNER = 8
-"""Side in HR pixels of the squares at the corners that ``corner_weight`` is about."""
+BORDER = 8
+"""Width in HR pixels of the frame that ``border_weight`` is about."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class FoldSettings(TrainingSettings):
     coarse_weight: float = 0.0
     """Weight of L1 between the decoded student and HQ where both are reduced to LQ's size: the colours, pixel by pixel
     of LQ, that a discriminator does not hold."""
-    corner_weight: float = 0.0
-    """Weight of L1 at the pictures' corners, where zero padding is most of what a convolution sees."""
+    border_weight: float = 0.0
+    """Weight of L1 along the pictures' borders and at their corners, where a convolution sees zero padding."""
     teacher: Path | None = None
     """The diffusion teacher, for the adversarial term."""
     lambda_2: float = 0.0
@@ -219,9 +219,9 @@ class FinetuneTask:
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
             "frequency": settings.frequency_weight * frequency_l1(sr, hq),
-            "structure": settings.structure_weight * structure(sr, hq),
+            "structure": settings.structure_weight * structure(grey_gradient(sr), hq),
             "coarse": settings.coarse_weight * coarse_l1(sr, hq, self.scale),
-            "corners": settings.corner_weight * corner_l1(sr, hq, CORNER),
+            "border": settings.border_weight * border_l1(sr, hq, BORDER),
             "colour": settings.colour_weight * colour_shift(sr, target.lq),
         }
         if isinstance(self.autoencoder, VQAutoencoder):

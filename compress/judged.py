@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from train.latents import Condition
+from train.losses import grey_gradient
 from train.networks.families import AnyAutoencoder
 
 
@@ -37,12 +38,6 @@ def encoded_again(
     finer = given.lq.shape[-1] // given.z_y.shape[-1]
     lq, z_y = _inner(given.lq, margin * finer), _inner(given.z_y, margin)
     return Judged(autoencoder.encode(sr), real, Condition(lq, z_y))
-
-
-def grey_gradient(x: Tensor) -> Tensor:
-    """The same pictures [N, 3, H, W]; what moves them moves all three channels alike."""
-    grey = x.mean(1, keepdim=True)
-    return x.detach() + (grey - grey.detach())
 
 
 def _inner(x: Tensor, margin: int, down: int = 0, right: int = 0) -> Tensor:

@@ -26,6 +26,16 @@ def frequency_l1(x: Tensor, target: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).abs().mean()
 
 
+def grey_gradient(x: Tensor) -> Tensor:
+    """The same pictures [N, 3, H, W]; what moves them moves all three channels alike.
+
+    For losses that know little of colour: one that asks for texture and one that holds luma would otherwise agree on
+    texture of colour, which the second does not see.
+    """
+    grey = x.mean(1, keepdim=True)
+    return x.detach() + (grey - grey.detach())
+
+
 def structure(x: Tensor, target: Tensor) -> Tensor:
     """1 - SSIM of luma, in [0, 2]; x, target [N, 3, H, W] in [-1, 1], at least 11 pixels a side.
 
@@ -65,18 +75,16 @@ def coarse_l1(x: Tensor, target: Tensor, factor: int) -> Tensor:
     return l1(avg_pool2d(x, factor), avg_pool2d(target, factor))
 
 
-def corner_l1(x: Tensor, target: Tensor, side: int) -> Tensor:
-    """Mean absolute difference in the squares of ``side`` pixels at the four corners. x [N, C, H, W], both sides at
-    least twice as large.
+def border_l1(x: Tensor, target: Tensor, width: int) -> Tensor:
+    """Mean absolute difference in a frame of ``width`` pixels: as much for each of its corners as for each side. x
+    [N, C, H, W], both sides more than twice as large.
 
-    Convolutions pad with zeros, which are mid-grey at the input: nowhere else do they see so many, and a mean over the
-    picture hardly weighs it.
+    Convolutions pad with zeros, which are mid-grey at the input: nowhere else do they see so many as at a corner, and a
+    mean over the picture hardly weighs it.
     """
-    return torch.stack([l1(x[..., y, z], target[..., y, z]) for y in _ends(side) for z in _ends(side)]).mean()
-
-
-def _ends(side: int) -> tuple[slice, slice]:
-    return slice(None, side), slice(-side, None)
+    parts = [slice(None, width), slice(width, -width), slice(-width, None)]
+    frame = [(rows, columns) for rows in parts for columns in parts if (rows, columns) != (parts[1], parts[1])]
+    return torch.stack([l1(x[..., rows, columns], target[..., rows, columns]) for rows, columns in frame]).mean()
 
 
 def vanilla_distillation(student_z_0: Tensor, teacher_z_0: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from compress.judged import encoded_again, grey_gradient
+from compress.judged import encoded_again
 from train.latents import Condition
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 
@@ -48,7 +48,3 @@ def test_the_gradient_is_grey_and_ends_before_the_border() -> None:
     frame = torch.ones(SIDE, SIDE, dtype=torch.bool)
     frame[6:-6, 6:-6] = False  # a margin of 2 latents less half a one
     assert not picture.grad[..., frame].any()
-
-
-def test_grey_gradients_leave_pictures_as_they_are() -> None:
-    torch.testing.assert_close(grey_gradient(PICTURE), PICTURE)

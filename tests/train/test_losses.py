@@ -4,7 +4,17 @@ import numpy as np
 import torch
 
 from runtime.metrics import ssim_y
-from train.losses import coarse_l1, colour_shift, corner_l1, frequency_l1, l1, mse, structure, vanilla_distillation
+from train.losses import (
+    border_l1,
+    coarse_l1,
+    colour_shift,
+    frequency_l1,
+    grey_gradient,
+    l1,
+    mse,
+    structure,
+    vanilla_distillation,
+)
 
 
 def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:
@@ -35,14 +45,23 @@ def test_coarse_l1_sees_what_is_left_of_a_difference_in_squares() -> None:
     np.testing.assert_allclose(coarse_l1(x + texture + 0.1, x, 4).item(), 0.1)
 
 
-def test_corner_l1_sees_the_corners_only() -> None:
-    x, other = torch.zeros(2, 3, 10, 12), torch.ones(2, 3, 10, 12)
-    for rows in (slice(0, 4), slice(6, 10)):
-        for columns in (slice(0, 4), slice(8, 12)):
-            other[..., rows, columns] = 0
-    assert corner_l1(x, other, 4).item() == 0
-    other[0, :, 9, 11] = 1  # one pixel of 16 of one corner of 4 of one picture of 2
-    np.testing.assert_allclose(corner_l1(x, other, 4).item(), 1 / 128)
+def test_border_l1_weighs_every_corner_like_a_side() -> None:
+    x, other = torch.zeros(2, 3, 10, 12), torch.zeros(2, 3, 10, 12)
+    other[..., 4:6, 4:8] = 1  # all that is no frame of 4 pixels
+    assert border_l1(x, other, 4).item() == 0
+    other[0, :, 9, 11] = 1  # one pixel of a corner's 16, of one picture of 2
+    np.testing.assert_allclose(border_l1(x, other, 4).item(), 1 / 8 / 32)
+    other[0, :, 9, 5] = 1  # and one of a side's 16
+    np.testing.assert_allclose(border_l1(x, other, 4).item(), 2 / 8 / 32)
+
+
+def test_grey_gradients_leave_pictures_as_they_are() -> None:
+    x = torch.rand(2, 3, 4, 4, requires_grad=True)
+    grey = grey_gradient(x)
+    torch.testing.assert_close(grey, x)
+    grey[:, 1].sum().backward()
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, torch.full_like(x, 1 / 3))
 
 
 def test_structure_is_what_the_metric_lacks_to_one() -> None:
