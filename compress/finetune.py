@@ -26,11 +26,13 @@ from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
+from train.networks.patch_discriminator import PatchDiscriminator
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.noise import Noise
 from train.objectives.config import PaperChoices
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
+from train.objectives.patches import PatchAdversary
 from train.pixels import enlarge, to_model, to_picture
 from train.settings import TrainingSettings
 from train.task import Player, Round
@@ -80,6 +82,9 @@ class FoldSettings(TrainingSettings):
     latents of the student as it will be deployed, beside those of HQ; with --train_decoder the latents of its picture,
     encoded again (compress/judged.py), since its own are then no longer the autoencoder's. More is sharper and less
     faithful."""
+    texture_weight: float = 0.0
+    """Weight of a second discriminator's term, which judges the picture's luma, 26 by 26 pixels at a time: what latents
+    do not show, a trained decoder fills with specks."""
     paper: PaperChoices = field(default_factory=PaperChoices)
     """Where the paper leaves a choice; of the discriminator only."""
     colour_weight: float = 0.5
@@ -181,6 +186,7 @@ class FinetuneTask:
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
         self.players = {"student": Player(network.requires_grad_(True))}
         self.adversary = self._adversary() if settings.lambda_2 else None
+        self.patches = self._patches() if settings.texture_weight else None
 
     def _decoder(self, dataset: Dataset[Sample]) -> StaticDecoder | TrainedDecoder | None:
         settings, autoencoder = self.settings, self.autoencoder
@@ -204,6 +210,11 @@ class FinetuneTask:
         heads = Discriminator(teacher.feature_widths, settings.paper.heads)
         player = self.players["discriminator"] = Player(heads, betas=ADVERSARIAL_BETAS)
         return LatentDiscriminator(teacher, diffusion.schedule(sampling.diffusion), player, settings.paper.scales)
+
+    def _patches(self) -> PatchAdversary:
+        name = "patch_discriminator"
+        self.players[name] = Player(PatchDiscriminator(), betas=ADVERSARIAL_BETAS)
+        return PatchAdversary(name, self.players[name])
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
@@ -233,6 +244,9 @@ class FinetuneTask:
             t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
             yield self.adversary.move(real, fake, given, t, noise)
             terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, given, t, noise)
+        if self.patches is not None:
+            yield self.patches.move(hq, sr)
+            terms["texture"] = settings.texture_weight * self.patches.judge(grey_gradient(sr))
         yield Round("student", terms)
 
     def _judged(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Judged:

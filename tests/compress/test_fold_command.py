@@ -110,6 +110,17 @@ def test_the_teachers_discriminator_judges_the_deployed_student(
     assert any(name.startswith("decoder.") for name in moved) == train_decoder
 
 
+def test_two_discriminators_move_before_the_student(folder: Path, tmp_path: Path) -> None:
+    given = {"teacher": folder / "teacher.safetensors", "lambda_2": 0.1, "paper.heads.width": 32}
+    options = {**given, "texture_weight": 0.1, "train_decoder": True}
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **options))
+    task = FinetuneTask(settings, training_data(settings))
+    batch = {"hq": torch.rand(2, 3, 32, 32), "lq": torch.rand(2, 3, 8, 8)}
+    *others, student = task.rounds(batch, Noise(seed=0, step=0))
+    assert [each.player for each in others] == ["discriminator", "patch_discriminator"] == list(task.players)[1:]
+    assert {"adversarial", "texture"} <= set(student.terms)
+
+
 @pytest.mark.parametrize("widths", [{}, {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)}], ids=["full", "pruned"])
 def test_the_decoder_is_trained_beside_the_student_and_deployed(
     widths: dict[str, tuple[int, int]], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

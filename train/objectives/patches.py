@@ -1,0 +1,33 @@
+"""A discriminator of pictures, for what latents do not show: the texture within a latent's side."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from train.networks.frozen import frozen
+from train.objectives.adversarial import discriminator_loss, generator_loss
+from train.task import Player, Round
+
+
+@dataclass(frozen=True)
+class PatchAdversary:
+    """Tells HQ pictures from those that somebody made, patch by patch; pictures are [N, 3, H, W] in about [-1, 1]."""
+
+    name: str
+    """Of the player."""
+    player: Player
+    """A ``PatchDiscriminator``."""
+
+    def move(self, real: Tensor, fake: Tensor) -> Round:
+        """The discriminator's own move: the hinge loss of Eq. 12."""
+        logits = self.player.network(torch.cat([real, fake.detach()]))
+        real_logits, fake_logits = logits.chunk(2)
+        loss = discriminator_loss([real_logits], [fake_logits])
+        watched = {"patches_real": real_logits.detach().mean(), "patches_fake": fake_logits.detach().mean()}
+        return Round(self.name, {"patches": loss}, watched)
+
+    def judge(self, fake: Tensor) -> Tensor:
+        """Eq. 11; the gradient is that of ``fake``."""
+        with frozen(self.player.network):
+            return generator_loss([self.player.network(fake)])
