@@ -31,7 +31,8 @@ def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
     assert "--licences=free" in commands["teacher"]
     assert f"--photos={tmp_path / 'run/teacher_samples'}" in commands["distill"]
     assert {"--score=hsd", "--discriminator=time-aware"} <= set(commands["distill"])
-    assert not any(word.startswith("--lambda_2") for word in commands["finetune"]), "by pixels first"
+    adversarial = {name for name, words in commands.items() if any(word.startswith("--lambda_2") for word in words)}
+    assert adversarial == {"fold"}, "by pixels first"
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
