@@ -42,19 +42,19 @@ def most_natural(known: dict[str, Figures]) -> float:
 
 
 def of_quality(known: dict[str, Figures]) -> Iterator[Target]:
-    """Of the shipped INT8 file, and of the student beside its teacher."""
-    shipped, student, teacher = (known[key] for key in (INT8, "student", "teacher"))
+    """Of the shipped INT8 file, and of the student beside its teacher, as distilled and as deployed."""
+    shipped, teacher = known[INT8], known["teacher"]
     yield Target("shipped INT8: PSNR-Y", shipped["psnr_y"], "{:.2f} dB", least=PSNR_Y)
     yield Target("shipped INT8: SSIM-Y", shipped["ssim_y"], "{:.3f}", least=SSIM_Y)
     way = "shipped INT8: naturalness, two thirds of the way from bicubic's to the originals'"
     yield Target(way, shipped["naturalness"], "{:.2f}", most=most_natural(known))
-    beside = "student in 1 step beside the teacher in 15"
-    yield Target(f"{beside}: PSNR-Y", student["psnr_y"], "{:.2f} dB", least=teacher["psnr_y"])
-    yield Target(f"{beside}: SSIM-Y", student["ssim_y"], "{:.3f}", least=teacher["ssim_y"])
-    yield Target(f"{beside}: naturalness", student["naturalness"], "{:.2f}", most=teacher["naturalness"])
-    for whose, one in (("the student's", student), ("the deployed student's", known[FLOAT])):
-        ratio = teacher["macs_per_pixel"] / one["macs_per_pixel"]
-        yield Target(f"the teacher's multiply-accumulates over {whose}", ratio, "{:.1f}×", least=30)
+    for which, student in (("distilled", known["student"]), ("deployed", known[FLOAT])):
+        beside = f"student as {which}, 1 step, beside the teacher, 15"
+        yield Target(f"{beside}: PSNR-Y", student["psnr_y"], "{:.2f} dB", least=teacher["psnr_y"])
+        yield Target(f"{beside}: SSIM-Y", student["ssim_y"], "{:.3f}", least=teacher["ssim_y"])
+        yield Target(f"{beside}: naturalness", student["naturalness"], "{:.2f}", most=teacher["naturalness"])
+        ratio = teacher["macs_per_pixel"] / student["macs_per_pixel"]
+        yield Target(f"{beside}: times fewer multiply-accumulates", ratio, "{:.1f}×", least=30)
 
 
 def of_size(known: dict[str, Figures], report: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Target]:
