@@ -2,18 +2,18 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from compress.folding.settings import FoldSettings
 from compress.folding.static_decoder import StaticDecoder, static_decoder
 from compress.folding.statistics import measure_statistics
-from compress.judged import Judged, encoded_again
 from compress.pruning.inputs import StudentLatents, load_lr_encoder
+from compress.shown import Shown, encoded_again
 from train import diffusion
 from train.checkpoints import load_unet
 from train.data import Sample, loader
@@ -21,20 +21,19 @@ from train.diffusion import Schedule
 from train.errors import TrainError
 from train.inputs import load_autoencoder, load_teacher
 from train.latents import Condition, bind, condition, scale_of
-from train.losses import border_l1, coarse_l1, colour_shift, frequency_l1, grey_gradient, l1, mse, structure
+from train.losses import border_l1, coarse_l1, colour_shift, frequency_l1, l1, mse, structure
 from train.networks.autoencoder import Autoencoder
 from train.networks.discriminator import Discriminator
+from train.networks.families import AnyAutoencoder, AnyUNet
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.patch_discriminator import PatchDiscriminator
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.noise import Noise
-from train.objectives.config import PaperChoices
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
-from train.objectives.patches import PatchAdversary
-from train.pixels import enlarge, to_model, to_picture
-from train.settings import TrainingSettings
+from train.objectives.picture_discriminator import PictureDiscriminator
+from train.pixels import enlarge, grey_gradient, to_model, to_picture
 from train.task import Player, Round
 
 CALIBRATION_CROPS = 64
@@ -43,63 +42,6 @@ TOGETHER = 4
 """Crops that the full decoder is given at once."""
 BORDER = 8
 """Width in HR pixels of the frame that ``border_weight`` is about."""
-
-
-@dataclass(frozen=True)
-class FoldSettings(TrainingSettings):
-    """Settings of folding and of the finetuning before it."""
-
-    fewest_steps: ClassVar[int] = 0
-    steps: int = 10_000
-    """Optimiser steps of the finetuning; 0 folds what is given as it is. ResShift's own network is never finetuned."""
-    autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
-    """Weights of the autoencoder: .safetensors, full or pruned, or an official .pth of the preset's."""
-    student: Path = Path("runs/distill/student.safetensors")
-    """Weights of the distilled student; of ResShift's own network .safetensors or an official .pth."""
-    lr_encoder: Path | None = None
-    """Weights that the LR encoder starts from; without, it starts at random."""
-    name: str = "mobile"
-    """Name of the model, and of the bundle made of it."""
-    licence: str = "Apache-2.0"
-    """Licence of the weights."""
-    encoder_weight: float = 1.0
-    """Weight of the LR encoder's distance to E(bicubic(lq))."""
-    pixel_weight: float = 1.0
-    """Weight of L1 between the decoded student and HQ."""
-    frequency_weight: float = 0.5
-    """Weight of the frequency loss between the decoded student and HQ."""
-    structure_weight: float = 0.0
-    """Weight of 1 - SSIM between the decoded student and HQ."""
-    coarse_weight: float = 0.0
-    """Weight of L1 between the decoded student and HQ where both are reduced to LQ's size: the colours, pixel by pixel
-    of LQ, that a discriminator does not hold."""
-    border_weight: float = 0.0
-    """Weight of L1 along the pictures' borders and at their corners, where a convolution sees zero padding."""
-    teacher: Path | None = None
-    """The diffusion teacher, for the adversarial term."""
-    lambda_2: float = 0.0
-    """Weight of TAD-SR's adversarial term (Eq. 11): the time-aware discriminator on the teacher's encoder judges the
-    latents of the student as it will be deployed, beside those of HQ; with --train_decoder the latents of its picture,
-    encoded again (compress/judged.py), since its own are then no longer the autoencoder's. More is sharper and less
-    faithful."""
-    texture_weight: float = 0.0
-    """Weight of a second discriminator's term, which judges the picture's luma, 26 by 26 pixels at a time: what latents
-    do not show, a trained decoder fills with specks."""
-    paper: PaperChoices = field(default_factory=PaperChoices)
-    """Where the paper leaves a choice; of the discriminator only."""
-    colour_weight: float = 0.5
-    """Weight of the colour shift between the decoded student and LQ: a restored photo keeps its colours."""
-    decoder_weight: float = 1.0
-    """For VQ autoencoders: weight of L1 between the deployed decoder's pixels and the full one's."""
-    train_decoder: bool = False
-    """The mobile autoencoder's decoder is trained beside the student, and saved as autoencoder.safetensors. What a VQ
-    decoder is deployed as always is."""
-    tile: int = 64
-    """For ResShift's own network: side in LR pixels of the pictures that its program takes."""
-    pairs: Path | None = None
-    """A folder with LR and HR inside: what was folded is measured on it and becomes rows of --report."""
-    report: Path | None = None
-    """Folder of the report that the rows "unfolded" and "folded" go into."""
 
 
 class TrainedDecoder(nn.Module):
@@ -185,19 +127,21 @@ class FinetuneTask:
         )
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
         self.players = {"student": Player(network.requires_grad_(True))}
-        self.adversary = self._adversary() if settings.lambda_2 else None
-        self.patches = self._patches() if settings.texture_weight else None
+        self.latent_discriminator = self._latent_discriminator() if settings.lambda_2 else None
+        self.picture_discriminator = self._picture_discriminator() if settings.texture_weight else None
 
     def _decoder(self, dataset: Dataset[Sample]) -> StaticDecoder | TrainedDecoder | None:
         settings, autoencoder = self.settings, self.autoencoder
         if isinstance(autoencoder, VQAutoencoder):
             if settings.train_decoder:
-                raise TrainError("--train_decoder: is for the mobile autoencoder; give false, a VQ decoder always is")
+                raise TrainError(
+                    "--train_decoder true: is for the mobile autoencoder, a VQ decoder is trained anyway; give false"
+                )
             statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
             return static_decoder(autoencoder, statistics)
         return TrainedDecoder(autoencoder) if settings.train_decoder else None
 
-    def _adversary(self) -> LatentDiscriminator:
+    def _latent_discriminator(self) -> LatentDiscriminator:
         settings = self.settings
         if settings.teacher is None:
             raise TrainError("--lambda_2: the discriminator reads the teacher's features; give --teacher")
@@ -207,19 +151,25 @@ class FinetuneTask:
             or teacher.latent_channels != self.autoencoder.latent_channels
         ):
             raise TrainError(f"{settings.teacher}: a teacher in other latents than {settings.student}; give its own")
+        shown = settings.data.crop // self.autoencoder.config.factor - 2 * hidden_border(teacher)
+        if settings.train_decoder and shown < teacher.stride:
+            least = self.autoencoder.config.factor * (2 * hidden_border(teacher) + teacher.stride)
+            raise TrainError(
+                f"--data.crop {settings.data.crop}: the discriminator is not shown the border, and nothing is left; "
+                f"give {least} or more"
+            )
         heads = Discriminator(teacher.feature_widths, settings.paper.heads)
         player = self.players["discriminator"] = Player(heads, betas=ADVERSARIAL_BETAS)
         return LatentDiscriminator(teacher, diffusion.schedule(sampling.diffusion), player, settings.paper.scales)
 
-    def _patches(self) -> PatchAdversary:
-        name = "patch_discriminator"
-        self.players[name] = Player(PatchDiscriminator(), betas=ADVERSARIAL_BETAS)
-        return PatchAdversary(name, self.players[name])
+    def _picture_discriminator(self) -> PictureDiscriminator:
+        player = self.players["patch_discriminator"] = Player(PatchDiscriminator(), betas=ADVERSARIAL_BETAS)
+        return PictureDiscriminator(player)
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
-        if self.adversary is not None:
-            channels_last(self.adversary.teacher, device)
+        if self.latent_discriminator is not None:
+            channels_last(self.latent_discriminator.teacher, device)
 
     def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
         settings, hq = self.settings, to_model(batch["hq"])
@@ -239,23 +189,24 @@ class FinetuneTask:
             with torch.no_grad():
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(sr, full)
-        if self.adversary is not None:
-            fake, real, given = self._judged(z_0, sr, hq, target, random)
-            t, noise = random.times(self.adversary.schedule.steps, len(real)), random.normal(real.shape)
-            yield self.adversary.move(real, fake, given, t, noise)
-            terms["adversarial"] = settings.lambda_2 * self.adversary.judge(fake, given, t, noise)
-        if self.patches is not None:
-            yield self.patches.move(hq, sr)
-            terms["texture"] = settings.texture_weight * self.patches.judge(grey_gradient(sr))
+        if self.latent_discriminator is not None:
+            fake, real, given = self._shown(z_0, sr, hq, target, random)
+            t, noise = random.times(self.latent_discriminator.schedule.steps, len(real)), random.normal(real.shape)
+            yield self.latent_discriminator.move(real, fake, given, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.latent_discriminator.judge(fake, given, t, noise)
+        if self.picture_discriminator is not None:
+            yield self.picture_discriminator.move(hq, sr)
+            terms["texture"] = settings.texture_weight * self.picture_discriminator.judge(grey_gradient(sr))
         yield Round("student", terms)
 
-    def _judged(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Judged:
-        assert self.adversary is not None
+    def _shown(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Shown:
+        assert self.latent_discriminator is not None
         if self.settings.train_decoder:
-            margin = max(1, self.adversary.teacher.stride // 2)  # what is left fits the teacher still
+            assert isinstance(self.autoencoder, Autoencoder)
+            margin = hidden_border(self.latent_discriminator.teacher)
             return encoded_again(self.autoencoder, sr, hq, given, margin, random.shift(self.autoencoder.config.factor))
         with torch.no_grad():
-            return Judged(z_0, self.autoencoder.encode(hq).float(), given)
+            return Shown(z_0, self.autoencoder.encode(hq).float(), given)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         lq = to_model(batch["lq"])
@@ -267,18 +218,27 @@ class FinetuneTask:
         assert isinstance(network, LRStudent)
         exports: dict[str, nn.Module] = {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
         if isinstance(network.decoder, TrainedDecoder):
-            exports["autoencoder"] = self.whole(network.decoder)
+            exports["autoencoder"] = self.whole(network)
         return exports
 
-    def whole(self, decoder: TrainedDecoder) -> Autoencoder:
-        """The mobile autoencoder with the decoder that was trained."""
-        assert isinstance(self.autoencoder, Autoencoder)
+    def whole(self, network: LRStudent) -> AnyAutoencoder:
+        """The autoencoder, with the decoder that was trained beside the student where one was."""
+        if not isinstance(network.decoder, TrainedDecoder):
+            return self.autoencoder
         autoencoder = copy.deepcopy(self.autoencoder)
-        autoencoder.decoder = copy.deepcopy(decoder.decoder)
+        autoencoder.decoder = copy.deepcopy(network.decoder.decoder)
         return autoencoder
 
     def description(self) -> dict[str, Any]:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}
+
+
+def hidden_border(teacher: AnyUNet) -> int:
+    """Latent positions at every side that a discriminator with this teacher's features is not shown.
+
+    Both sides together are a multiple of its stride, so what is left is one too.
+    """
+    return max(1, teacher.stride // 2)
 
 
 def calibration_latents(settings: FoldSettings, dataset: Dataset[Sample]) -> Iterator[Tensor]:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from compress.deployed import Deployed, fold
-from compress.finetune import FinetuneTask, FoldSettings, LRStudent, TrainedDecoder
+from compress.finetune import FinetuneTask, LRStudent
 from compress.folding.programs import count_macs, export_program, export_static, save_program
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
+from compress.folding.settings import FoldSettings
 from compress.folding.static_decoder import StaticDecoder
 from compress.measure import check_report, in_short
 from compress.radius import effective_radius, receptive_radius
@@ -103,7 +104,12 @@ def write_reference(network: DeployedReference, settings: FoldSettings) -> list[
 
 
 def _sources(settings: FoldSettings) -> dict[str, Any]:
-    files = {"autoencoder": settings.autoencoder, "student": settings.student, "lr_encoder": settings.lr_encoder}
+    files = {
+        "autoencoder": settings.autoencoder,
+        "student": settings.student,
+        "lr_encoder": settings.lr_encoder,
+        "teacher": settings.teacher if settings.lambda_2 else None,
+    }
     known = {name: _identity(path) for name, path in files.items() if path is not None}
     return {**known, "command": commands.typed("compress.fold"), "torch": metadata.version("torch")}
 
@@ -151,19 +157,18 @@ def _finetuned(settings: FoldSettings) -> list[Path]:
     paths = write_programs(network, settings, steps)
     if settings.pairs is not None and settings.report is not None:
         provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}
-        for row in add_rows(task, trained.student, paths[0], settings.pairs, settings.report, provenance):
+        for row in add_rows(task, trained, paths[0], settings.pairs, settings.report, provenance):
             commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
     return paths
 
 
 def _decoder(trained: LRStudent, task: FinetuneTask) -> Autoencoder | StaticDecoder:
     """What is deployed to decode: what was trained beside the student, else the frozen mobile decoder."""
-    if isinstance(trained.decoder, TrainedDecoder):
-        return task.whole(trained.decoder)
-    if trained.decoder is not None:
+    if isinstance(trained.decoder, StaticDecoder):
         return trained.decoder
-    assert isinstance(task.autoencoder, Autoencoder)
-    return task.autoencoder
+    autoencoder = task.whole(trained)
+    assert isinstance(autoencoder, Autoencoder)
+    return autoencoder
 
 
 def _as_it_is(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> list[Path]:

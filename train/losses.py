@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors: every one is a mean over all elements, so that weights carry over sizes."""
+"""Losses as pure functions of tensors: every one is a mean, so that weights carry over sizes."""
 
 import torch
 from torch import Tensor
@@ -24,16 +24,6 @@ def frequency_l1(x: Tensor, target: Tensor) -> Tensor:
     """
     spectrum = torch.fft.rfft2((x - target).float(), norm="ortho")
     return torch.view_as_real(spectrum).abs().mean()
-
-
-def grey_gradient(x: Tensor) -> Tensor:
-    """The same pictures [N, 3, H, W]; what moves them moves all three channels alike.
-
-    For losses that know little of colour: one that asks for texture and one that holds luma would otherwise agree on
-    texture of colour, which the second does not see.
-    """
-    grey = x.mean(1, keepdim=True)
-    return x.detach() + (grey - grey.detach())
 
 
 def structure(x: Tensor, target: Tensor) -> Tensor:
@@ -69,8 +59,9 @@ def colour_shift(x: Tensor, target: Tensor) -> Tensor:
 
 
 def coarse_l1(x: Tensor, target: Tensor, factor: int) -> Tensor:
-    """Mean absolute difference of the means over squares of ``factor`` pixels: a restored photo, reduced again, is the
-    photo that it was made of. x [N, C, H, W], both sides multiples of ``factor``.
+    """L1 of both pictures reduced by ``factor``, means over squares: it holds the colours and leaves the texture free.
+
+    x [N, C, H, W], both sides multiples of ``factor``.
     """
     return l1(avg_pool2d(x, factor), avg_pool2d(target, factor))
 

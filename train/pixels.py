@@ -1,4 +1,4 @@
-"""Pixels between 8-bit pictures, tensors, [0, 1], and networks, [-1, 1]; and the enlarging that z_y starts from."""
+"""Pixels between 8-bit pictures, tensors, [0, 1], and networks, [-1, 1]; the enlarging that z_y starts from; grey."""
 
 import numpy as np
 import torch
@@ -30,3 +30,12 @@ def to_picture(x: Tensor) -> Tensor:
 def enlarge(lq: Tensor, scale: int = 4) -> Tensor:
     """Bicubic, as ResShift enlarges LQ before encoding it: no antialiasing, overshoot is kept. [N, 3, h, w]."""
     return F.interpolate(lq.float(), scale_factor=scale, mode="bicubic", align_corners=False)
+
+
+def grey_gradient(x: Tensor) -> Tensor:
+    """The same pictures [N, 3, H, W]; what moves them moves all three channels alike.
+
+    A loss on luma cannot tell grey texture from coloured; with equal gradients it can only make grey.
+    """
+    grey = x.mean(1, keepdim=True)
+    return x.detach() + (grey - grey.detach())

@@ -7,29 +7,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compress.finetune import FinetuneTask, without_noise
+from compress.finetune import FinetuneTask, LRStudent, without_noise
 from compress.measure import measure, measure_opened
 from compress.opened import count_macs, open_model
 from compress.rows import Row
 from train.latents import condition
-from train.networks.unet import UNet
 from train.pixels import to_picture
 from train.restorers import SamplingOptions, padded_restorer
 
 
 def add_rows(
-    task: FinetuneTask, student: UNet, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]
+    task: FinetuneTask, trained: LRStudent, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]
 ) -> list[Row]:
-    """The rows ``unfolded``, this student with the full encoder and decoder, and ``folded``, the program, beside it.
+    """The rows ``unfolded``, the student with the full encoder and decoder, and ``folded``, the program, beside it.
 
     Folding itself is exact, so what is between them is the LR encoder's error (and a VQ decoder's, deployed).
     Raises ``TadsrError`` as ``compress.measure.measure``.
     """
+    student, autoencoder = trained.student, task.whole(trained)
 
     @torch.no_grad()
     def unfolded(lr: Tensor) -> Tensor:
-        given = condition(task.autoencoder, lr, task.scale)
-        return to_picture(task.autoencoder.decode(without_noise(student, task.schedule, given)))
+        given = condition(autoencoder, lr, task.scale)
+        return to_picture(autoencoder.decode(without_noise(student, task.schedule, given)))
 
     restorer = padded_restorer(unfolded, student.stride, task.scale)
     before = measure(
@@ -40,7 +40,7 @@ def add_rows(
         against=None,
         size=None,
         macs_per_pixel=count_macs(restorer),
-        parameters=sum(p.numel() for network in (task.autoencoder, student) for p in network.parameters()),
+        parameters=sum(p.numel() for network in (autoencoder, student) for p in network.parameters()),
         provenance=dict(provenance),
     )
     model = open_model(program, SamplingOptions())

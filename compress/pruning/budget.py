@@ -57,21 +57,20 @@ def choose(
     """
     full = {name: sum(cost.full for cost in each) for name, each in costs.items()}
     worth = [[float(values[portion].sum()) for portion in of] for values, of in zip(importance, portions, strict=True)]
-    gone = [0] * len(portions)
+    channels = [[len(portion) for portion in of] for of in portions]
 
-    def left(coupling: int = 0, more: int = 0) -> dict[str, float]:
-        """The share that is left of every cost, with ``more`` portions of a coupling gone."""
-        counts = [each + more * (i == coupling) for i, each in enumerate(gone)]
-        shares = [sum(map(len, of[n:])) / sum(map(len, of)) for of, n in zip(portions, counts, strict=True)]
+    def left(gone: Sequence[int]) -> dict[str, float]:
+        """The share of every cost that is left without so many portions of every coupling."""
+        shares = [sum(each[n:]) / sum(each) for each, n in zip(channels, gone, strict=True)]
         return {name: sum(cost.at(shares) for cost in each) / full[name] for name, each in costs.items()}
 
-    while over := {name: share for name, share in left().items() if share > budgets[name]}:
-        rates = {
-            i: worth[i][gone[i]] / sum(share - without[name] for name, share in over.items())
-            for i, of in enumerate(portions)
-            if gone[i] < len(of) - 1
-            for without in [left(i, 1)]
-        }
+    gone = [0] * len(portions)
+    while over := {name: share for name, share in left(gone).items() if share > budgets[name]}:
+        rates: dict[int, float] = {}
+        for i, of in enumerate(worth):
+            if gone[i] < len(of) - 1:
+                without = left(_changed(gone, i, 1))
+                rates[i] = of[gone[i]] / sum(share - without[name] for name, share in over.items())
         if not rates:
             name, share = next(iter(over.items()))
             raise TrainError(
@@ -80,12 +79,16 @@ def choose(
             )
         gone[min(rates, key=rates.__getitem__)] += 1
 
-    def room_for(i: int) -> bool:
-        return gone[i] > 0 and all(share <= budgets[name] for name, share in left(i, -1).items())
+    def fits(gone: Sequence[int]) -> bool:
+        return all(share <= budgets[name] for name, share in left(gone).items())
 
-    while returned := [i for i in range(len(portions)) if room_for(i)]:
-        gone[max(returned, key=lambda i: worth[i][gone[i] - 1])] -= 1
+    while fitting := [i for i, n in enumerate(gone) if n > 0 and fits(_changed(gone, i, -1))]:
+        gone[max(fitting, key=lambda i: worth[i][gone[i] - 1])] -= 1
     return [_without(of[:n], len(values)) for of, n, values in zip(portions, gone, importance, strict=True)]
+
+
+def _changed(counts: Sequence[int], i: int, by: int) -> list[int]:
+    return [*counts[:i], counts[i] + by, *counts[i + 1 :]]
 
 
 def _without(portions: Sequence[Tensor], channels: int) -> Tensor:

@@ -12,8 +12,9 @@ from train.settings import TrainingSettings
 class PruneSettings(TrainingSettings):
     """Settings of pruning and of the finetuning after it."""
 
-    autoencoder: Path = Path("runs/autoencoder/autoencoder.safetensors")
-    """Weights of the autoencoder."""
+    autoencoder: Path = Path("runs/fold/autoencoder.safetensors")
+    """Weights of the autoencoder: what ``compress.fold`` wrote beside the student or, where it trained no decoder, was
+    given."""
     student: Path = Path("runs/fold/deployed_student.safetensors")
     """Weights of the one-step student whose latents the decoder is finetuned on."""
     lr_encoder: Path | None = None

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compress.finetune import FinetuneTask, FoldSettings, LRStudent
+from compress.finetune import FinetuneTask, LRStudent
+from compress.folding.settings import FoldSettings
 from train import diffusion, scoring
 from train.diffusion import Schedule
 from train.evaluate import Pair, find_pairs
@@ -31,6 +32,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WEIGHTS = ROOT / "train/weights/mobile"
 JSON = HERE / "noise.json"
+OPTIONS = {"lr": 5e-4, "train_decoder": "false", "frequency_weight": 0.5} | dict.fromkeys(
+    ("structure_weight", "coarse_weight", "border_weight"), 0
+)
 PERIOD = 16
 """Of the field, in LR pixels: a multiple of the student's stride that divides every crop and tile."""
 COLUMNS = ("psnr_y", "ssim_y", "naturalness", "hf_ratio", "delta_e")
@@ -61,10 +65,11 @@ ARMS: dict[str, Callable[[LRStudent, Schedule], LRStudent]] = {
 
 
 def settings(photos: Path, out: Path, steps: int) -> FoldSettings:
-    """Those of `compress.fold` for the mobile preset, from the committed weights."""
+    """From the committed weights, the decoder frozen, by L1 and spectrum."""
     files = {"autoencoder": "autoencoder", "student": "student", "lr_encoder": "lr_encoder"}
     given = [f"--{option}={WEIGHTS / name}.safetensors" for option, name in files.items()]
-    given += [f"--photos={photos}", f"--out={out}", f"--steps={steps}", "--train_decoder=false"]
+    given += [f"--{option}={value}" for option, value in OPTIONS.items()]
+    given += [f"--photos={photos}", f"--out={out}", f"--steps={steps}"]
     return parse(FoldSettings, "compress.fold", "", given)
 
 

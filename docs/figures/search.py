@@ -19,6 +19,7 @@ import yaml
 from runtime import commands
 from runtime.atomic import replacing
 from train.errors import TrainError
+from train.presets import PRESETS
 
 HERE = Path(__file__).parent
 ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
@@ -56,10 +57,11 @@ def chain(base: Mapping[str, Options], changes: Mapping[str, Options], last: str
             return
 
 
-def folder(stages: list[tuple[str, Options]]) -> str:
-    """Of the last of these stages: one for all arms that agree up to there."""
+def folder(stages: list[tuple[str, Options]], preset: Path = PRESETS / "mobile.yaml") -> str:
+    """Of the last of these stages: one for all arms that agree up to there, of this state of the preset."""
     name, _ = stages[-1]
-    return f"{name}-{hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()[:8]}"
+    told = json.dumps(stages, sort_keys=True) + preset.read_text(encoding="utf-8")
+    return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: Path) -> dict[str, float]:

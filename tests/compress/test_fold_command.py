@@ -12,16 +12,22 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from compress import fold
-from compress.finetune import FinetuneTask, FoldSettings
+from compress.finetune import FinetuneTask
+from compress.folding.settings import FoldSettings
 from compress.pruning.inputs import load_lr_encoder
 from compress.rows import read_report
 from runtime.program import read_card
 from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
+from train import scoring
 from train.checkpoints import describe, load_autoencoder, save_network
+from train.diffusion import ScheduleConfig
 from train.errors import TrainError
+from train.evaluate import find_pairs
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
+from train.networks.unet import UNet, UNetConfig
 from train.noise import Noise
+from train.restorers import SamplingOptions, open_restorer
 from train.settings import parse
 from train.sources import some_photos, training_data
 from train.teacher_samples import DESCRIPTION, samples_file
@@ -108,6 +114,30 @@ def test_the_teachers_discriminator_judges_the_deployed_student(
     moved = {name for name, parameter in student.named_parameters() if parameter.grad is not None}
     assert any(name.startswith("student.") for name in moved)
     assert any(name.startswith("decoder.") for name in moved) == train_decoder
+
+
+def test_the_discriminator_needs_more_than_a_border(folder: Path, tmp_path: Path) -> None:
+    deep = UNet(UNetConfig(widths=(8,) * 5, blocks=(1,) * 5, time_features=16), 3)
+    header = describe(deep, diffusion=asdict(ScheduleConfig(steps=4)), sampling={"steps": 4})
+    save_network(tmp_path / "deep.safetensors", deep.state_dict(), header)
+    given = {"teacher": tmp_path / "deep.safetensors", "lambda_2": 0.1, "train_decoder": True}
+    settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
+    with pytest.raises(TrainError, match=r"--data\.crop 64: .* is not shown the border, .* give 128 or more"):
+        FinetuneTask(settings, training_data(settings))
+
+
+def test_unfolded_has_the_decoder_that_was_trained(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the folded program it differs by the LR encoder alone, and its own pictures are those of the files."""
+    given = {"train_decoder": True, "lr": 0.05, "pairs": folder / "pairs", "report": tmp_path / "report"}
+    out = tmp_path / "o"
+    run(monkeypatch, arguments(folder, out, steps=3, **given))
+    networks = SamplingOptions(out / "autoencoder.safetensors")
+    restorer = open_restorer(out / "deployed_student.safetensors", networks)
+    rows = {row.stage: row.figures for row in read_report(tmp_path / "report").rows}
+    scored = scoring.score_all((name, restorer(lr, hr), hr, lr) for name, lr, hr in find_pairs(folder / "pairs"))
+    assert rows["unfolded"]["psnr_y"] == pytest.approx(scoring.mean(scored.values())["psnr_y"], abs=0.01)
 
 
 def test_two_discriminators_move_before_the_student(folder: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from compress import fold
-from compress.finetune import FinetuneTask, FoldSettings
+from compress.finetune import FinetuneTask
+from compress.folding.settings import FoldSettings
 from compress.folding.static_decoder import enlarging, static_decoder
 from compress.folding.statistics import measure_statistics
 from compress.graph_facts import free_sizes, largest_rank, operators
@@ -19,7 +20,7 @@ from train.diffusion import ScheduleConfig
 from train.errors import TrainError
 from train.networks.layers import NearestUpsample
 from train.networks.lr_encoder import LREncoder
-from train.networks.narrow import layer_widths, narrow
+from train.networks.narrow import narrow
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.noise import Noise
@@ -118,7 +119,7 @@ def test_decoder_learns_from_the_full_one(folder: Path) -> None:
     made = FinetuneTask(settings, fold.training_data(settings))
     batch = {"hq": torch.rand(2, 3, 64, 64), "lq": torch.rand(2, 3, 16, 16)}
     (turn,) = made.rounds(batch, Noise(seed=0, step=0))
-    assert turn.terms.keys() == {"encoder", "l1", "frequency", "structure", "colour", "decoder"}
+    assert turn.terms.keys() == {*("encoder", "l1", "frequency", "structure", "coarse", "border", "colour", "decoder")}
     torch.stack(list(turn.terms.values())).sum().backward()
     assert all(parameter.grad is not None for parameter in made.players["student"].network.parameters())
     assert not any(parameter.requires_grad for parameter in made.autoencoder.parameters())
@@ -126,7 +127,7 @@ def test_decoder_learns_from_the_full_one(folder: Path) -> None:
 
 def test_its_decoder_needs_no_asking_to_be_trained(folder: Path) -> None:
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder, steps=1, train_decoder=True))
-    with pytest.raises(TrainError, match="--train_decoder: is for the mobile autoencoder"):
+    with pytest.raises(TrainError, match="--train_decoder true: is for the mobile autoencoder"):
         FinetuneTask(settings, training_data(settings))
 
 
@@ -135,8 +136,7 @@ def test_a_pruned_vq_decoder_is_folded_as_it_is(folder: Path, monkeypatch: pytes
     pruned = random_vq()
     widths = {"decoder.up.0.block.0.conv1": (32, 16), "decoder.up.0.block.0.norm2": (16, 16)}
     narrow(pruned, widths | {"decoder.up.0.block.0.conv2": (16, 32)})
-    description = describe(pruned, widths=layer_widths(pruned))
-    save_network(folder / "pruned.safetensors", pruned.state_dict(), description)
+    save_network(folder / "pruned.safetensors", pruned.state_dict(), describe(pruned))
     assert load_autoencoder(folder / "pruned.safetensors")
     given = {"autoencoder": folder / "pruned.safetensors", "lr_encoder": folder / "lr_encoder.safetensors"}
     monkeypatch.setattr("sys.argv", ["fold", *arguments(folder, out=folder / "pruned", steps=0, **given)])

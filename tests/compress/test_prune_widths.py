@@ -138,7 +138,7 @@ def test_widths_meet_the_budgets_closely(budgets: dict[str, float], seed: int) -
         "parameters": sum(layer_parameters(smaller).values()) / sum(measures["parameters"].values()),
     }
     assert all(shares[name] <= budgets[name] + 1e-9 for name in shares)
-    widths = [float(mask.float().mean()) for mask in kept]
+    widths = [int(mask.sum()) / len(mask) for mask in kept]
     for i, coupling in enumerate(coupled):
         if widths[i] < 1:
             one_more = [width + (j == i) / coupling.channels for j, width in enumerate(widths)]

@@ -29,6 +29,12 @@ def test_every_arm_is_its_own_and_shares_what_it_does_not_change() -> None:
     assert first["channels of the latents: 8"] != first["channels of the latents: 4"]
 
 
+def test_another_preset_is_another_run(tmp_path: Path) -> None:
+    (tmp_path / "mobile.yaml").write_text("fold: {lr: 1}", encoding="utf-8")
+    stages = chains()["decoder: frozen"]
+    assert search.folder(stages, tmp_path / "mobile.yaml") != search.folder(stages)
+
+
 def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, ...]] = []
 

@@ -55,7 +55,10 @@ def test_reached_ones(quality: dict[str, Any], report: dict[str, Any], speed: di
     rows = rows_of(targets(quality, report, MANIFEST, speed))
     assert {verdict for _, _, verdict in rows.values()} == {"reached"}
     assert rows["shipped INT8: PSNR-Y"] == ["≥ 22.90 dB", "23.00 dB", "reached"]
-    assert rows["student as deployed, 1 step, beside the teacher, 15: times fewer multiply-accumulates"][1] == "30.0×"
+    assert (
+        rows["student as deployed (1 step) beside the teacher (15 steps): times fewer multiply-accumulates"][1]
+        == "30.0×"
+    )
     assert rows["RRDB (x4plus) in fp32 over our fastest INT8"][1] == "80.0×"
     assert rows["SRVGG (general-x4v3) over ours, both fp32"][1] == "2.5×"
     assert rows["bundle, all files"][1] == "29.9 MB"
@@ -72,8 +75,8 @@ def test_missed_ones(quality: dict[str, Any], report: dict[str, Any], speed: dic
     assert [text for text, (_, _, verdict) in rows.items() if verdict != "reached"] == [
         "shipped INT8: PSNR-Y",
         "shipped INT8: naturalness, two thirds of the way from bicubic's to the originals'",
-        "student as distilled, 1 step, beside the teacher, 15: SSIM-Y",
-        "student as distilled, 1 step, beside the teacher, 15: times fewer multiply-accumulates",
+        "student as distilled (1 step) beside the teacher (15 steps): SSIM-Y",
+        "student as distilled (1 step) beside the teacher (15 steps): times fewer multiply-accumulates",
         "compression budgets that are broken, or not checked",
         "bundle, all files",
         "RRDB (x4plus) in fp32 over our fastest INT8",

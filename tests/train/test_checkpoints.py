@@ -12,6 +12,7 @@ from train.diffusion import ScheduleConfig
 from train.errors import TrainError
 from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
+from train.networks.narrow import narrow
 from train.networks.unet import UNet
 
 
@@ -28,6 +29,14 @@ def test_a_file_rebuilds_its_network(network: torch.nn.Module, tmp_path: Path) -
     assert loaded.state_dict().keys() == network.state_dict().keys()
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
+
+
+def test_a_description_names_the_widths_of_narrower_layers_only() -> None:
+    network = Autoencoder(AUTOENCODER)
+    assert "widths" not in checkpoints.describe(network)
+    widths = {"decoder.1.conv1": (8, 5), "decoder.1.conv2": (5, 8)}
+    narrow(network, widths)
+    assert checkpoints.describe(network)["widths"] == widths
 
 
 def test_half_precision_files_load_as_float32(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from compress.finetune import FinetuneTask, FoldSettings
+from compress.finetune import FinetuneTask
+from compress.folding.settings import FoldSettings
 from tests.shared import shared
 from tests.tiny import (
     SWIN,

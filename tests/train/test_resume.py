@@ -36,12 +36,13 @@ INPUTS = {
     "train.autoencoder": (),
     "train.teacher": ("autoencoder",),
     "train.distill": ("autoencoder", "teacher"),
-    "compress.fold": ("autoencoder", "student"),
+    "compress.fold": ("autoencoder", "teacher", "student"),
     "compress.prune": ("autoencoder", "student", "lr_encoder"),
     "compress.quantize": (),
 }
 """The networks that each stage reads."""
 OPTIONS = {
+    "compress.fold": {"lambda_2": 0.1, "texture_weight": 0.1, "train_decoder": True, "paper.heads.width": 32},
     "compress.prune": {"measured_batches": 2, "multiple": 1},
     "compress.quantize": {"precision": "32-true", "calibration": 4},
 }

@@ -19,6 +19,8 @@ from lightning_fabric.plugins import MixedPrecision
 from safetensors.torch import load_file
 from torch import Tensor
 
+from compress.finetune import FinetuneTask
+from compress.folding.settings import FoldSettings
 from tests.tiny import write_networks, write_photos, write_preset
 from train import processes
 from train.autoencoder import AutoencoderSettings, AutoencoderTask
@@ -37,7 +39,14 @@ STAGES: dict[str, tuple[type[TrainingSettings], type, tuple[str, ...]]] = {
     "train.autoencoder": (AutoencoderSettings, AutoencoderTask, ()),
     "train.teacher": (TeacherSettings, TeacherTask, ("autoencoder",)),
     "train.distill": (DistillSettings, DistillTask, ("autoencoder", "teacher")),
+    "compress.fold": (FoldSettings, FinetuneTask, ("autoencoder", "teacher", "student")),
 }
+OPTIONS = {
+    "compress.fold": ("--lambda_2=0.1", "--texture_weight=0.1", "--train_decoder=true", "--paper.heads.width=32")
+}
+"""What a stage is told for a run with all of its players."""
+TOLERANCES = {"train.teacher": 1e-5, "train.distill": 1e-5, "compress.fold": 3e-4}
+"""Of the losses: a finetuning is watched by the means of logits near zero."""
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +63,15 @@ def options(folder: Path, stage: str, out: Path, *more: str) -> list[str]:
     chosen |= {name: folder / f"{name}.safetensors" for name in STAGES[stage][2]}
     chosen |= {"steps": STEPS, "batch": BATCH, "log_every": 1, "picture_every": 2, "save_every": 2, "workers": 0}
     chosen |= {"precision": "32-true", "device": "cpu"}
-    return [*(text for key, value in chosen.items() for text in (f"--{key}", str(value))), *more]
+    return [*(f"--{key}={value}" for key, value in chosen.items()), *OPTIONS.get(stage, ()), *more]
 
 
 def run(folder: Path, stage: str, out: Path, *more: str) -> Path:
     """A whole run in this process."""
     kind, task, _ = STAGES[stage]
     chosen = parse(kind, stage, "", options(folder, stage, out, *more))
-    train(task(chosen), chosen, training_crops(chosen))
+    dataset = training_crops(chosen)
+    train(task(chosen, dataset) if stage == "compress.fold" else task(chosen), chosen, dataset)
     return out
 
 
@@ -93,11 +103,11 @@ def test_parts_of_a_batch_see_their_part_of_its_noise(n: int, parts: int, below:
         assert {share.shift(below) for share in shares} == {whole.shift(below)}
 
 
-@pytest.mark.parametrize("stage", ["train.teacher", "train.distill"])
+@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "compress.fold"])
 def test_micro_batches_are_the_same_run_as_the_whole_batch(stage: str, folder: Path, tmp_path: Path) -> None:
     one = run(folder, stage, tmp_path / "one")
     four = run(folder, stage, tmp_path / "four", "--accumulate", "4")
-    assert_same_run(one, four)
+    assert_same_run(one, four, TOLERANCES[stage])
 
 
 def test_micro_batches_keep_the_mean_of_their_statistics(folder: Path, tmp_path: Path) -> None:
@@ -107,7 +117,7 @@ def test_micro_batches_keep_the_mean_of_their_statistics(folder: Path, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["train.teacher", "train.distill"])
+@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "compress.fold"])
 def test_two_processes_are_the_same_run_as_one(stage: str, folder: Path, tmp_path: Path) -> None:
     one = run(folder, stage, tmp_path / "one")
     two = tmp_path / "two"
@@ -120,7 +130,7 @@ def test_two_processes_are_the_same_run_as_one(stage: str, folder: Path, tmp_pat
         assert "Traceback" not in ended.stderr
     assert "goes on from step 1 of 4" in ended.stderr
     assert ended.stderr.count("goes on from") == 1, "more than one process speaks"
-    assert_same_run(one, two)
+    assert_same_run(one, two, TOLERANCES[stage])
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.finetune import FoldSettings
+from compress.folding.settings import FoldSettings
 from compress.quantization.settings import QuantizeSettings
 from tests.tiny import write_preset
 from train.autoencoder import AutoencoderSettings

@@ -49,7 +49,7 @@ def of_quality(known: dict[str, Figures]) -> Iterator[Target]:
     way = "shipped INT8: naturalness, two thirds of the way from bicubic's to the originals'"
     yield Target(way, shipped["naturalness"], "{:.2f}", most=most_natural(known))
     for which, student in (("distilled", known["student"]), ("deployed", known[FLOAT])):
-        beside = f"student as {which}, 1 step, beside the teacher, 15"
+        beside = f"student as {which} (1 step) beside the teacher (15 steps)"
         yield Target(f"{beside}: PSNR-Y", student["psnr_y"], "{:.2f} dB", least=teacher["psnr_y"])
         yield Target(f"{beside}: SSIM-Y", student["ssim_y"], "{:.3f}", least=teacher["ssim_y"])
         yield Target(f"{beside}: naturalness", student["naturalness"], "{:.2f}", most=teacher["naturalness"])

@@ -11,11 +11,9 @@ from train.task import Player, Round
 
 
 @dataclass(frozen=True)
-class PatchAdversary:
+class PictureDiscriminator:
     """Tells HQ pictures from those that somebody made, patch by patch; pictures are [N, 3, H, W] in about [-1, 1]."""
 
-    name: str
-    """Of the player."""
     player: Player
     """A ``PatchDiscriminator``."""
 
@@ -25,7 +23,7 @@ class PatchAdversary:
         real_logits, fake_logits = logits.chunk(2)
         loss = discriminator_loss([real_logits], [fake_logits])
         watched = {"patches_real": real_logits.detach().mean(), "patches_fake": fake_logits.detach().mean()}
-        return Round(self.name, {"patches": loss}, watched)
+        return Round("patch_discriminator", {"patches": loss}, watched)
 
     def judge(self, fake: Tensor) -> Tensor:
         """Eq. 11; the gradient is that of ``fake``."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from compress.judged import encoded_again
+from compress.shown import encoded_again
 from train.latents import Condition
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 
