@@ -151,9 +151,8 @@ class FinetuneTask:
             or teacher.latent_channels != self.autoencoder.latent_channels
         ):
             raise TrainError(f"{settings.teacher}: a teacher in other latents than {settings.student}; give its own")
-        shown = settings.data.crop // self.autoencoder.config.factor - 2 * hidden_border(teacher)
-        if settings.train_decoder and shown < teacher.stride:
-            least = self.autoencoder.config.factor * (2 * hidden_border(teacher) + teacher.stride)
+        least = self.autoencoder.config.factor * (2 * hidden_border(teacher) + teacher.stride)
+        if settings.train_decoder and settings.data.crop < least:
             raise TrainError(
                 f"--data.crop {settings.data.crop}: the discriminator is not shown the border, and nothing is left; "
                 f"give {least} or more"

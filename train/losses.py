@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from runtime.metrics import LUMA
+from train.pixels import luma
 
 
 def l1(x: Tensor, target: Tensor) -> Tensor:
@@ -32,8 +32,7 @@ def structure(x: Tensor, target: Tensor) -> Tensor:
     The window and constants of Wang et al., IEEE TIP 2004, as in ``runtime.metrics.ssim``; as a loss: Zhao et al., IEEE
     TCI 2017.
     """
-    weights = torch.tensor(LUMA, device=x.device)[:, None, None]
-    a, b = (((picture.float() + 1) / 2 * weights).sum(1, keepdim=True) + 16 / 255 for picture in (x, target))
+    a, b = (luma((picture.float() + 1) / 2) + 16 / 255 for picture in (x, target))
     offsets = torch.arange(-5, 6, device=x.device)
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
     window = window / window.sum()

@@ -1,10 +1,12 @@
-"""Pixels between 8-bit pictures, tensors, [0, 1], and networks, [-1, 1]; the enlarging that z_y starts from; grey."""
+"""Pixels between 8-bit pictures, tensors, [0, 1], and networks, [-1, 1]; the enlarging that z_y starts from; luma."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+
+from runtime.metrics import LUMA
 
 
 def to_tensor(levels: NDArray[np.uint8]) -> Tensor:
@@ -30,6 +32,11 @@ def to_picture(x: Tensor) -> Tensor:
 def enlarge(lq: Tensor, scale: int = 4) -> Tensor:
     """Bicubic, as ResShift enlarges LQ before encoding it: no antialiasing, overshoot is kept. [N, 3, h, w]."""
     return F.interpolate(lq.float(), scale_factor=scale, mode="bicubic", align_corners=False)
+
+
+def luma(pictures: Tensor) -> Tensor:
+    """[N, 3, H, W] -> [N, 1, H, W], without the offset of ITU-R BT.601's studio range."""
+    return (pictures * torch.tensor(LUMA, device=pictures.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def grey_gradient(x: Tensor) -> Tensor:

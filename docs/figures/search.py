@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from apps.recipe import run_recipe
 from runtime import commands
 from runtime.atomic import replacing
 from train.errors import TrainError
@@ -24,7 +25,7 @@ from train.presets import PRESETS
 HERE = Path(__file__).parent
 ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
 LICENCES = "free"
-RESULT, DONE = "figures.json", "done"
+RESULT = "figures.json"
 
 Options = dict[str, Any]
 
@@ -67,26 +68,20 @@ def folder(stages: list[tuple[str, Options]], preset: Path = PRESETS / "mobile.y
 def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: Path) -> dict[str, float]:
     """Means over the pairs of what the last stage makes; all of them are trained, or taken from ``out``."""
     folders: dict[str, Path] = {}
+    trainings: dict[str, list[str]] = {}
     for done, (name, options) in enumerate(stages, start=1):
-        folders[name] = out / folder(stages[:done])
-        _train(CHAIN[name], options, photos, folders)
+        run = folders[name] = out / folder(stages[:done])
+        files = {option: _within(folders, file) for option, file in CHAIN[name].takes.items()}
+        trainings[run.name] = [CHAIN[name].module, *_options({"photos": photos, "out": run} | files | options)]
+    run_recipe(trainings, out, commands.say)
     result, model = folders[name] / RESULT, folders[name] / CHAIN[name].result
     if not result.exists():
         files = {} if model.suffix == ".pt2" else {"autoencoder": _within(folders, _LATENTS["autoencoder"])}
-        figures = json.loads(_run("train.evaluate", str(pairs), str(model), "--json", *_options(files)))
+        figures = _figures(str(pairs), str(model), "--json", *_options(files))
         with replacing(result) as draft:
             draft.write_text(json.dumps(figures[str(model)]["mean"]), encoding="utf-8")
     found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
     return found
-
-
-def _train(stage: Stage, options: Options, photos: Path, folders: Mapping[str, Path]) -> None:
-    """The run in the last of ``folders``, which are those of the stages so far."""
-    *_, run = folders.values()
-    if not (run / DONE).exists():
-        files = {name: _within(folders, file) for name, file in stage.takes.items()}
-        _run(stage.module, *_options({"photos": photos, "out": run} | files | options))
-        (run / DONE).touch()
 
 
 def _within(folders: Mapping[str, Path], file: str) -> Path:
@@ -99,11 +94,13 @@ def _options(given: Mapping[str, Any]) -> list[str]:
     return [f"--{name}={value}" for name, value in plain.items()]
 
 
-def _run(module: str, *words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", module, *words], stdout=subprocess.PIPE, text=True, check=False)
+def _figures(*words: str) -> Any:
+    """What `train.evaluate` prints."""
+    command = [sys.executable, "-m", "train.evaluate", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise TrainError(f"{module}: ended with exit code {done.returncode}; mend what it says, then try again")
-    return done.stdout
+        raise TrainError(f"train.evaluate: ended with exit code {done.returncode}; mend what it says, then try again")
+    return json.loads(done.stdout)
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,15 @@ def test_another_preset_is_another_run(tmp_path: Path) -> None:
 def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, ...]] = []
 
-    def run(module: str, *words: str) -> str:
+    def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        module, *words = command[2:]
         ran.append((module, *words))
         for word in words:
             if word.startswith("--out="):
                 Path(word.removeprefix("--out=")).mkdir(parents=True)
-        return json.dumps({word: {"mean": FIGURES} for word in words})
+        return subprocess.CompletedProcess(command, 0, json.dumps({word: {"mean": FIGURES} for word in words}))
 
-    monkeypatch.setattr(search, "_run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(search, "JSON", tmp_path / "search.json")
     monkeypatch.setattr("sys.argv", ["search.py", "photos", "val", str(tmp_path / "runs")])
     search.main()

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from runtime.metrics import LUMA
 from train.networks.patch_discriminator import PatchDiscriminator
 from train.objectives.picture_discriminator import PictureDiscriminator
 from train.task import Player
@@ -24,8 +25,7 @@ def test_a_logit_is_of_26_pixels() -> None:
 
 
 def test_colour_alone_changes_nothing() -> None:
-    luma = PatchDiscriminator().luma
-    colour = torch.tensor([1.0, -float(luma[0, 0, 0] / luma[1, 0, 0]), 0.0])[:, None, None]
+    colour = torch.tensor([1.0, -LUMA[0] / LUMA[1], 0.0])[:, None, None]
     network = PatchDiscriminator().eval()
     torch.testing.assert_close(network(REAL + 0.2 * colour), network(REAL), atol=1e-5, rtol=1e-5)
 

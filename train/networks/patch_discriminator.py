@@ -1,10 +1,9 @@
 """A discriminator of small parts of grey pictures."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from runtime.metrics import LUMA
+from train.pixels import luma
 
 _LAYERS = ((1, 48, 4, 2), (48, 96, 4, 2), (96, 96, 3, 1))
 """Inputs, outputs, kernel and stride of each convolution but the last."""
@@ -18,16 +17,13 @@ class PatchDiscriminator(nn.Module):
     norm, and nothing padded, so that no logit knows where the border is.
     """
 
-    luma: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("luma", torch.tensor(LUMA, dtype=torch.float32)[:, None, None], persistent=False)
         layers: list[nn.Module] = []
         for inputs, outputs, kernel, stride in _LAYERS:
             layers += [spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride)), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(_LAYERS[-1][1], 1, 3)))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        logits: Tensor = self.layers((pictures * self.luma).sum(1, keepdim=True))
+        logits: Tensor = self.layers(luma(pictures))
         return logits
