@@ -50,7 +50,7 @@ PictureLike = ImageLike | Array
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NO_ALPHA = 2.5 / 255
-"""What is no more opaque, or transparent, than this is not so at all: in INT8 the network's zero can be 2 levels."""
+"""What is no more opaque, or transparent, than this is not so at all: the network's zero can be 2 levels."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..backends import Session
 from ..errors import BackendError, Cancelled
 from ..settings import Cancel, Progress
+from .opacity import settle
 from .pipeline import run_ahead
 from .sinks import Array, Sink
 from .tiling import Indices, Plan, Span, cut_tile, kept_part, take
@@ -118,8 +119,8 @@ def paint_tiles(
         for first in range(0, len(inputs), batch):
             part = slice(first, first + batch)
             results += list(engine.run(np.stack(inputs[part]), where[part]))
-        layers = len(tiles[0].layers)
-        return [results[first : first + layers] for first in range(0, len(results), layers)]
+        each = len(tiles[0].layers)
+        return [settle(tile.layers, results[each * i : each * (i + 1)]) for i, tile in enumerate(tiles)]
 
     painted: dict[Span, Array] = {}
     for tiles, results in run_ahead(run, _in_groups(_cut(source, plan), batch)):

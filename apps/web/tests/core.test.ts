@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isGrey } from "../src/core/grey";
+import { settle } from "../src/core/opacity";
 import { chunk, crc32 } from "../src/core/png";
 import { isWhole, panBy, reframe, type View, whole, zoomAt } from "../src/core/view";
 import { bytes, duration, timeLeft } from "../src/core/words";
@@ -73,6 +74,28 @@ describe("difference from the stored tile", () => {
   it("is infinite where it cannot be told", () => {
     expect(difference(planes(10, Number.NaN, 30), expected).worst).toBe(Infinity);
     expect(difference({ width: 0, height: 0, data: new Float32Array() }, expected).worst).toBe(Infinity);
+  });
+});
+
+describe("alpha", () => {
+  const planes = (width: number, height: number, of: (x: number, y: number) => number) => ({
+    width,
+    height,
+    data: Float32Array.from({ length: 3 * width * height }, (_, i) => of(i % width, Math.floor(i / width) % height)),
+  });
+
+  it("is exactly what it was where it and all around are clear or opaque", () => {
+    const given = planes(6, 1, (x) => [0, 0, 0.5, 1, 1, 1][x] as number);
+    const enlarged = planes(12, 2, () => 0.25);
+    settle([given, given], [planes(12, 2, () => 0.25), enlarged]);
+    const row = [0, 0, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 1, 1, 1, 1];
+    expect([...enlarged.data]).toEqual(new Array(6).fill(row).flat());
+  });
+
+  it("is not looked for in a picture without", () => {
+    const only = planes(2, 2, () => 0.25);
+    settle([planes(1, 1, () => 1)], [only]);
+    expect(only.data.every((value) => value === 0.25)).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The whole way from pixels to a PNG file: tile by tile, row of tiles by row of tiles. */
 
 import { channels, cutTile, type Kind, keepPart, type Part, type Pixels, type Planes } from "../core/layers";
+import { settle } from "../core/opacity";
 import { PngWriter } from "../core/png";
 import type { Plan } from "../core/tiling";
 import type { Engine } from "../engine/session";
@@ -27,10 +28,10 @@ export async function enlarge(work: Work): Promise<Blob> {
     for (const row of plan.rows) {
       const band = new Uint8Array((row.keepStop - row.keepStart) * scale * width * channels(kind));
       for (const column of plan.columns) {
+        const given = cutTile(work.pixels, row, column, kind);
         const layers: Planes[] = [];
-        for (const layer of cutTile(work.pixels, row, column, kind)) {
-          layers.push(checked(await work.engine.run(layer), layer, scale));
-        }
+        for (const layer of given) layers.push(checked(await work.engine.run(layer), layer, scale));
+        settle(given, layers);
         const part = keepPart(layers, row, column, scale, kind);
         paste(band, width * channels(kind), part, channels(kind));
         await work.finished(part, ++done, total);
