@@ -100,11 +100,15 @@ def delegated_share(program: Program, edge: Any) -> float:
 
 
 def _contiguous(program: Program) -> ExportedProgram:
-    """The same program with every weight in NCHW: XNNPACK's lowering refuses the order that training leaves behind."""
+    """The same program with every weight in NCHW: XNNPACK's lowering refuses the order that training leaves behind.
+
+    Also those of 1x1 kernels, which are in both orders at once, but whose strides say NHWC: the tensors behind them would
+    be NHWC by strides, and their pixel shuffles copies that XNNPACK does not take.
+    """
     assert program.tile is not None
     module = program.exported.module()
     for tensor in (*module.parameters(), *module.buffers()):
-        tensor.data = tensor.data.contiguous()
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
     return torch.export.export(module, (torch.zeros(1, 3, program.tile, program.tile),))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from export import executorch, integers
 from export.errors import ExportError
@@ -26,6 +27,7 @@ def test_it_is_the_program_and_xnnpack_takes_all_of_it(
     program = open_program(programs / f"{name}.{TILE}.pt2")
     report = render(exporter, program, tmp_path / "out.pte")
     assert report.findings["delegated_macs"] >= executorch.REQUIRED_SHARE
+    assert report.findings["delegated_graphs"] == 1
     engine = exporter.engine(tmp_path / "out.pte")
     tile = np.random.default_rng(0).random((1, 3, TILE, TILE), dtype=np.float32)
     first = engine(tile)
@@ -34,6 +36,16 @@ def test_it_is_the_program_and_xnnpack_takes_all_of_it(
     np.testing.assert_array_equal(engine(tile), first)  # answers do not share memory
     turned = np.asfortranarray(tile)
     np.testing.assert_array_equal(engine(turned), first)  # and any layout in memory will do
+
+
+@needs_executorch
+def test_weights_in_the_order_of_training_break_nothing_up(programs: Path, tmp_path: Path) -> None:
+    """Also 1x1 kernels, which are in both orders at once."""
+    program = open_program(programs / f"student.{TILE}.pt2")
+    for weight in program.exported.state_dict.values():
+        if weight.dim() == 4:
+            weight.data = torch.empty_like(weight, memory_format=torch.channels_last).copy_(weight)
+    assert executorch.FP32.export(program, tmp_path / "out.pte")["delegated_graphs"] == 1
 
 
 @pytest.mark.slow
