@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from compress.colour import KeptColour
 from compress.folding.static_decoder import StaticDecoder
 from train.diffusion import Schedule
 from train.networks.autoencoder import Autoencoder
@@ -15,14 +16,18 @@ from train.pixels import to_model
 
 
 class Deployed(nn.Module):
-    """lr [N, 3, h, w] in [0, 1] -> sr [N, 3, 4h, 4w] in [0, 1]: LR encoder, folded student at t = T, folded decoder."""
+    """lr [N, 3, h, w] in [0, 1] -> sr [N, 3, f h, f w] in [0, 1].
 
-    def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: nn.Module) -> None:
+    LR encoder, folded student at t = T, folded decoder, and the input's colours.
+    """
+
+    def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: nn.Module, scale: int) -> None:
         """``decoder`` takes what the student gives, and gives pictures in [0, 1], not yet clamped."""
         super().__init__()
         self.lr_encoder = lr_encoder
         self.student = student
         self.decoder = decoder
+        self.colour = KeptColour(scale)
 
     def forward(self, lr: Tensor) -> Tensor:
         return self.unclamped(lr).clamp(0, 1)
@@ -30,15 +35,19 @@ class Deployed(nn.Module):
     def unclamped(self, lr: Tensor) -> Tensor:
         """The same before it is cut to [0, 1]."""
         lq = to_model(lr)
-        return self.decoder(self.student.deployed(self.lr_encoder(lq), lq))
+        return self.colour(lr, self.decoder(self.student.deployed(self.lr_encoder(lq), lq)))
 
 
-def fold(decoder: Autoencoder | StaticDecoder, student: UNet, lr_encoder: LREncoder, schedule: Schedule) -> Deployed:
+def fold(
+    decoder: Autoencoder | StaticDecoder, student: UNet, lr_encoder: LREncoder, schedule: Schedule, scale: int
+) -> Deployed:
     """The deployed graph for z_T = z_y (noise 0), equal to the unfolded networks up to rounding.
 
-    ``decoder`` is the mobile autoencoder, whose encoder is not deployed, or what became of a VQ autoencoder's decoder.
+    ``decoder`` is the mobile autoencoder, whose encoder is not deployed, or what became of a VQ autoencoder's decoder;
+    it enlarges by ``scale``.
     """
-    folded = Deployed(copy.deepcopy(lr_encoder), fold_student(student, schedule), fold_decoder(decoder))
+    folded = Deployed(copy.deepcopy(lr_encoder), fold_student(student, schedule), fold_decoder(decoder), scale)
+    folded.colour.to(student.conv_in.weight)
     return folded.eval().requires_grad_(False)
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from compress.colour import KeptColour
+from compress.folding.interpolate import interpolate
 from compress.folding.settings import FoldSettings
 from compress.folding.static_decoder import StaticDecoder, static_decoder
 from compress.folding.statistics import measure_statistics
@@ -110,11 +112,16 @@ class FinetuneTask:
         self.settings = settings
         if settings.steps == 0 and settings.lr_encoder is None:
             raise TrainError("--steps 0: folds what is given, and no LR encoder is; give --lr_encoder, or more steps")
+        if not 0 <= settings.share <= 1:
+            raise TrainError(f"--share {settings.share:g}: give 0, the given networks, to 1, the finetuned ones")
+        if settings.share < 1 and settings.lr_encoder is None:
+            raise TrainError(f"--share {settings.share:g}: is of a network that is given; give --lr_encoder too")
         autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         student, sampling = load_unet(settings.student)
         if not isinstance(student, UNet):
             raise TrainError(f"{settings.student}: not a mobile student; it cannot be finetuned for deployment")
         self.scale = scale_of(autoencoder, student)
+        self.colour = KeptColour(self.scale)
         self.autoencoder = autoencoder
         self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
@@ -126,6 +133,7 @@ class FinetuneTask:
             else load_lr_encoder(settings.lr_encoder, student.latent_channels)
         )
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
+        self.given = copy.deepcopy(network)
         self.players = {"student": Player(network.requires_grad_(True))}
         self.latent_discriminator = self._latent_discriminator() if settings.lambda_2 else None
         self.picture_discriminator = self._picture_discriminator() if settings.texture_weight else None
@@ -167,6 +175,7 @@ class FinetuneTask:
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
+        self.colour.to(device)
         if self.latent_discriminator is not None:
             channels_last(self.latent_discriminator.teacher, device)
 
@@ -174,7 +183,7 @@ class FinetuneTask:
         settings, hq = self.settings, to_model(batch["hq"])
         target = condition(self.autoencoder, batch["lq"], self.scale)
         z_y, z_0, decoded = self.players["student"].network(target.lq)
-        sr = self.autoencoder.decode(z_0) if decoded is None else decoded
+        sr = self._sr(target.lq, z_0, decoded)
         terms = {
             "encoder": settings.encoder_weight * mse(z_y, target.z_y),
             "l1": settings.pixel_weight * l1(sr, hq),
@@ -187,7 +196,7 @@ class FinetuneTask:
         if isinstance(self.autoencoder, VQAutoencoder):
             with torch.no_grad():
                 full = self.autoencoder.decode(z_0)
-            terms["decoder"] = settings.decoder_weight * l1(sr, full)
+            terms["decoder"] = settings.decoder_weight * l1(decoded, full)
         if self.latent_discriminator is not None:
             fake, real, given = self._shown(z_0, sr, hq, target, random)
             t, noise = random.times(self.latent_discriminator.schedule.steps, len(real)), random.normal(real.shape)
@@ -197,6 +206,10 @@ class FinetuneTask:
             yield self.picture_discriminator.move(hq, sr)
             terms["texture"] = settings.texture_weight * self.picture_discriminator.judge(grey_gradient(sr))
         yield Round("student", terms)
+
+    def _sr(self, lq: Tensor, z_0: Tensor, decoded: Tensor | None) -> Tensor:
+        """The picture in about [-1, 1], of what ``LRStudent`` gives."""
+        return self.colour.of_model(lq, self.autoencoder.decode(z_0) if decoded is None else decoded)
 
     def _shown(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Shown:
         assert self.latent_discriminator is not None
@@ -210,15 +223,20 @@ class FinetuneTask:
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         lq = to_model(batch["lq"])
         _, z_0, decoded = network(lq)
-        sr = to_picture(self.autoencoder.decode(z_0) if decoded is None else decoded)
-        return {"bicubic": to_picture(enlarge(lq, self.scale)), "deployed": sr, "hq": batch["hq"]}
+        sr = self._sr(lq, z_0, decoded)
+        return {"bicubic": to_picture(enlarge(lq, self.scale)), "deployed": to_picture(sr), "hq": batch["hq"]}
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)
+        network = self.taken(network)
         exports: dict[str, nn.Module] = {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
         if isinstance(network.decoder, TrainedDecoder):
             exports["autoencoder"] = self.whole(network)
         return exports
+
+    def taken(self, network: LRStudent) -> LRStudent:
+        """What is taken of the finetuning, ``--share`` of the way to ``network``: on the CPU, and on its own."""
+        return interpolate(self.given, network, self.settings.share)
 
     def whole(self, network: LRStudent) -> AnyAutoencoder:
         """The autoencoder, with the decoder that was trained beside the student where one was."""
@@ -229,7 +247,8 @@ class FinetuneTask:
         return autoencoder
 
     def description(self) -> dict[str, Any]:
-        return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1, "noise": 0.0}}
+        sampling = {"steps": 1, "noise": 0.0}
+        return {"diffusion": asdict(self.diffusion), "sampling": sampling, "share": self.settings.share}
 
 
 def hidden_border(teacher: AnyUNet) -> int:

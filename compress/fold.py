@@ -51,7 +51,7 @@ def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> lis
     radius = receptive_radius(network, align, scale)
     photos = measuring_crops(some_photos(settings, 12))
     visible = effective_radius(network, photos, align, scale, radius)
-    finetuning = {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed}
+    finetuning = {name: getattr(settings, name) for name in ("batch", "lr", "share", "seed")} | {"steps": steps}
     card = ProgramCard(
         name=settings.name,
         scale=scale,
@@ -150,10 +150,10 @@ def _finetuned(settings: FoldSettings) -> list[Path]:
     if not is_first():
         return []
     assert isinstance(trained, LRStudent)
-    trained.cpu()
+    trained = task.taken(trained)
     task.to(torch.device("cpu"))
     settings.out.mkdir(parents=True, exist_ok=True)
-    network = fold(_decoder(trained, task), trained.student, trained.lr_encoder, task.schedule)
+    network = fold(_decoder(trained, task), trained.student, trained.lr_encoder, task.schedule, task.scale)
     paths = write_programs(network, settings, steps)
     if settings.pairs is not None and settings.report is not None:
         provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}

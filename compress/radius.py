@@ -71,8 +71,9 @@ def _by_distance(difference: Tensor, scale: int) -> NDArray[np.float64]:
 
 
 def _all_paths_open(network: Deployed) -> Deployed:
-    """A copy whose weights are their magnitudes plus a little, so that zeros let signals through too."""
+    """A copy whose weights are their magnitudes plus a little, and whose colours have no limit: all signals pass."""
     positive = copy.deepcopy(network)
+    positive.colour.without_limit()
     for parameter in positive.parameters():
         parameter.data = parameter.data.abs() / parameter.data.abs().amax().clamp_min(1e-12) + 1e-3
         parameter.requires_grad_(False)

@@ -24,9 +24,14 @@ def to_model(pictures: Tensor) -> Tensor:
     return pictures * 2 - 1
 
 
+def from_model(x: Tensor) -> Tensor:
+    """[-1, 1] -> [0, 1], not clamped."""
+    return x * 0.5 + 0.5
+
+
 def to_picture(x: Tensor) -> Tensor:
     """About [-1, 1] -> [0, 1], clamped."""
-    return (x * 0.5 + 0.5).clamp(0, 1)
+    return from_model(x).clamp(0, 1)
 
 
 def enlarge(lq: Tensor, scale: int = 4) -> Tensor:

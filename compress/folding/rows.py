@@ -29,7 +29,8 @@ def add_rows(
     @torch.no_grad()
     def unfolded(lr: Tensor) -> Tensor:
         given = condition(autoencoder, lr, task.scale)
-        return to_picture(autoencoder.decode(without_noise(student, task.schedule, given)))
+        decoded = autoencoder.decode(without_noise(student, task.schedule, given))
+        return to_picture(task.colour.of_model(given.lq, decoded))
 
     restorer = padded_restorer(unfolded, student.stride, task.scale)
     before = measure(

@@ -25,6 +25,9 @@ class FoldSettings(TrainingSettings):
     """Name of the model, and of the bundle made of it."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""
+    share: float = 1.0
+    """How far to go from the given networks to the finetuned ones: 0 is the given ones, 1 the finetuned. Between lies
+    much of the texture that discriminators ask for, with less of what they invent."""
     encoder_weight: float = 1.0
     """Weight of the LR encoder's distance to E(bicubic(lq))."""
     pixel_weight: float = 1.0

@@ -37,22 +37,22 @@ def calibrated(graph: GraphModule, tiles: Sequence[Tensor], settings: QuantizeSe
     named = [] if settings.keep_float in (AUTO, NONE) else settings.keep_float.split(",")
     check_names(named, [layer.name for layer in every], "--keep_float")
     equalise(graph, track(tiles, "equalising", console=Console(stderr=True), transient=True))
-    outermost = [layer.name for layer in every if layer.outermost]
+    always = [layer.name for layer in every if layer.in_float]
     path, program = settings.out / SENSITIVITY, file_hash(settings.program)
-    scanned = _read(path, program) or _scanned(graph, every, outermost, tiles)
+    scanned = _read(path, program) or _scanned(graph, every, always, tiles)
     chosen = worth_keeping(scanned, settings.float_macs) if settings.keep_float == AUTO else named
-    keep = [*outermost, *(name for name in chosen if name not in outermost)]
+    keep = [*always, *(name for name in chosen if name not in always)]
     _write(path, program, scanned, keep)
     equalise_edges(graph, track(tiles, "equalising sums", console=Console(stderr=True), transient=True), keep)
     return FakeQuantised(graph, keep, measure_ranges(copy.deepcopy(graph), tiles, keep))
 
 
 def _scanned(
-    graph: GraphModule, every: Sequence[Layer], outermost: Sequence[str], tiles: Sequence[Tensor]
+    graph: GraphModule, every: Sequence[Layer], always: Sequence[str], tiles: Sequence[Tensor]
 ) -> list[Sensitivity]:
-    fake = FakeQuantised(graph, outermost, measure_ranges(copy.deepcopy(graph), tiles, outermost))
+    fake = FakeQuantised(graph, always, measure_ranges(copy.deepcopy(graph), tiles, always))
     found = scan(fake, graph, every, tiles[:SCANNED_BATCHES])
-    total = len(every) - len(outermost)
+    total = len(every) - len(always)
     return list(track(found, "layers", total, console=Console(stderr=True), transient=True))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
-from compress.quantization.layers import is_convolution, is_depthwise, is_sum
+from compress.quantization.layers import is_convolution, is_depthwise, is_learnt, is_sum
 from compress.quantization.quantizer import PIXEL_SHUFFLE, RELU, absorbed
 
 MOST = 16.0
@@ -46,11 +46,11 @@ class Group:
 
 
 def channel_groups(graph: GraphModule) -> dict[Node, Group]:
-    """The group of every tensor with channels that is computed in the graph."""
+    """The group of every tensor with channels that is computed in the graph, but by constants: they take no factors."""
     groups: dict[Node, Group] = {}
     for node in graph.graph.nodes:
         sources = [groups[source] for source in node.all_input_nodes if source in groups]
-        if is_convolution(node) and not is_depthwise(node):
+        if is_convolution(node) and not is_depthwise(node) and is_learnt(graph, node):
             groups[node] = Group(node.meta["val"].shape[1])
             continue
         if is_sum(node) and len(sources) == 2:

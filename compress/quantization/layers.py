@@ -22,8 +22,9 @@ class Layer:
     """Where it stood in the network: "student.middle.0.conv1", "student.middle.0.sum"."""
     macs: float
     """Its multiply-accumulates as a share of the whole program's; 0 for a sum."""
-    outermost: bool
-    """Whether it is a convolution that reads the picture itself, or writes the result: no other lies on that side."""
+    in_float: bool
+    """Whether it always stays so: a convolution that reads the picture itself or writes the result, with no other on
+    that side, or whose weights are constants, and do not learn to live with roundings."""
 
 
 def is_convolution(node: Node) -> bool:
@@ -60,7 +61,7 @@ def layers(graph: GraphModule, tile: Tensor) -> list[Layer]:
     counter.run(tile)
     total = sum(counter.macs.values())
     return [
-        Layer(layer_name(node), counter.macs.get(node, 0) / total, is_convolution(node) and _outermost(node))
+        Layer(layer_name(node), counter.macs.get(node, 0) / total, _stays_in_float(graph, node))
         for node in graph.graph.nodes
         if is_convolution(node) or is_sum(node)
     ]
@@ -74,6 +75,17 @@ def check_names(names: Collection[str], known: Collection[str], option: str) -> 
                 f"{option} {name}: the program has no such convolution or sum{did_you_mean(name, known)} "
                 f"there are {', '.join(known)}"
             )
+
+
+def is_learnt(graph: GraphModule, convolution: Node) -> bool:
+    """Whether the weights of a convolution are parameters of the graph, not constants."""
+    weight = convolution.args[1]
+    assert isinstance(weight, Node)
+    return weight.target in {name for name, _ in graph.named_parameters()}
+
+
+def _stays_in_float(graph: GraphModule, node: Node) -> bool:
+    return is_convolution(node) and (_outermost(node) or not is_learnt(graph, node))
 
 
 def _outermost(convolution: Node) -> bool:

@@ -10,6 +10,12 @@ from torch.fx import GraphModule
 from compress.quantization.fake_quantised import FakeQuantised
 from compress.quantization.layers import Layer
 
+COSTLY_SUM = 1.5
+"""A sum stays in float where its error is so many times the average layer's: with what is converted around it, it takes
+about as long as an average layer."""
+COSTLY_WORK = 4
+"""A convolution, where its share of the error is so many times its share of the work."""
+
 
 @dataclass(frozen=True)
 class Sensitivity:
@@ -39,12 +45,12 @@ def scan(
 def worth_keeping(scanned: Sequence[Sensitivity], macs: float) -> list[str]:
     """What to keep in float, so that most quality is kept for the least speed.
 
-    Sums that cost more than layers do on average: a float sum is cheap. Convolutions whose share of all layers' error
-    is above their share of the multiply-accumulates, those first where it is most so, up to ``macs`` of all.
+    Sums by ``COSTLY_SUM``, convolutions by ``COSTLY_WORK``, those first whose share of all layers' error is largest
+    beside their share of the multiply-accumulates, up to ``macs`` of all.
     """
     total = sum(layer.error for layer in scanned)
-    kept = [layer for layer in scanned if not layer.macs and layer.error > total / len(scanned)]
-    convolutions = [layer for layer in scanned if layer.macs and layer.error > layer.macs * total]
+    kept = [layer for layer in scanned if not layer.macs and layer.error > COSTLY_SUM * total / len(scanned)]
+    convolutions = [layer for layer in scanned if layer.macs and layer.error > COSTLY_WORK * layer.macs * total]
     for layer in sorted(convolutions, key=lambda one: one.error / one.macs, reverse=True):
         if sum(one.macs for one in kept) + layer.macs <= macs:
             kept.append(layer)

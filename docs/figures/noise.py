@@ -66,7 +66,7 @@ ARMS: dict[str, Callable[[LRStudent, Schedule], LRStudent]] = {
 
 def settings(photos: Path, out: Path, steps: int) -> FoldSettings:
     """From the committed weights, the decoder frozen, by L1 and spectrum."""
-    files = {"autoencoder": "autoencoder", "student": "student", "lr_encoder": "lr_encoder"}
+    files = {"autoencoder": "autoencoder", "student": "student", "lr_encoder": "deployed/lr_encoder"}
     given = [f"--{option}={WEIGHTS / name}.safetensors" for option, name in files.items()]
     given += [f"--{option}={value}" for option, value in OPTIONS.items()]
     given += [f"--photos={photos}", f"--out={out}", f"--steps={steps}"]

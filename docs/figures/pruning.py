@@ -1,7 +1,8 @@
-"""Measures the curve of pruning and shows it: `python docs/figures/pruning.py runs/prune VAL`.
+"""Measures the curve of pruning and shows it: `python docs/figures/pruning.py FINETUNED PRUNED VAL`.
 
-Every folder in runs/prune is a run of `compress.prune`; VAL holds HR and LR. Writes pruning.json beside this file,
-which `render.py` makes a table of, and docs/pictures/pruning.jpg.
+FINETUNED is a run of `compress.fold` that trained the decoder, every folder in PRUNED one of `compress.prune` that
+started there; VAL holds HR and LR. Writes pruning.json beside this file, which `render.py` makes a table of, and
+docs/pictures/pruning.jpg.
 """
 
 import json
@@ -26,22 +27,22 @@ from train.restorers import Picture, Restorer
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-WEIGHTS, PHOTOS = ROOT / "train/weights/mobile", ROOT / "tests/photos"
+PHOTOS = ROOT / "tests/photos"
 JSON, PICTURE = HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
 SETTINGS = ("steps", "batch", "lr", "seed", "multiple", "measured_batches")
 
 
-def deployed(autoencoder: Path) -> tuple[Part, Restorer]:
-    """The decoder of a file, and the deployed student with it."""
-    full = load_autoencoder(WEIGHTS / "autoencoder.safetensors")
-    latents = StudentLatents(full, WEIGHTS / "deployed_student.safetensors", WEIGHTS / "lr_encoder.safetensors")
-    decoder = Part(load_autoencoder(autoencoder), "decoder")
+def deployed(finetuned: Path, run: Path) -> tuple[Part, Restorer]:
+    """The decoder of a run, and the finetuned student with it."""
+    full = load_autoencoder(finetuned / "autoencoder.safetensors")
+    latents = StudentLatents(full, finetuned / "deployed_student.safetensors", finetuned / "lr_encoder.safetensors")
+    decoder = Part(load_autoencoder(run / "autoencoder.safetensors"), "decoder")
     return decoder, restorer(latents, decoder, seed=0)
 
 
-def point(autoencoder: Path, pairs: list[Pair], full: list[Picture]) -> tuple[dict[str, Any], list[Picture]]:
+def point(model: tuple[Part, Restorer], pairs: list[Pair], full: list[Picture]) -> tuple[dict[str, Any], list[Picture]]:
     """Sizes and mean scores, those against HR and the PSNR (RGB) against the full decoder's pictures; the pictures."""
-    decoder, restore = deployed(autoencoder)
+    decoder, restore = model
     pictures = [restore(lr, None) for _, lr, _ in pairs]
     rows = scoring.score_all((name, sr, hr, lr) for (name, lr, hr), sr in zip(pairs, pictures, strict=True))
     mean = scoring.as_json(rows)["mean"]
@@ -51,27 +52,27 @@ def point(autoencoder: Path, pairs: list[Pair], full: list[Picture]) -> tuple[di
     return {**sizes, "scores": mean, "psnr_to_full": against}, pictures
 
 
-def curve(runs: Mapping[float, Path], pairs: list[Pair]) -> list[dict[str, Any]]:
+def curve(finetuned: Path, runs: Mapping[float, Path], pairs: list[Pair]) -> list[dict[str, Any]]:
     """A point per run, the full decoder's first."""
-    first, full = point(WEIGHTS / "autoencoder.safetensors", pairs, [])
+    first, full = point(deployed(finetuned, finetuned), pairs, [])
     points = [{"macs": 1.0, "finetuning": None} | first]
     for share, run in runs.items():
         chosen = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        measured, _ = point(run / "autoencoder.safetensors", pairs, full)
+        measured, _ = point(deployed(finetuned, run), pairs, full)
         points.append({"macs": share, "finetuning": {name: chosen[name] for name in SETTINGS}} | measured)
     return points
 
 
 def main() -> None:
-    folder, pairs = Path(sys.argv[1]), find_pairs(Path(sys.argv[2]))
+    finetuned, folder, pairs = Path(sys.argv[1]), Path(sys.argv[2]), find_pairs(Path(sys.argv[3]))
     found = [run for run in folder.iterdir() if (run / "autoencoder.safetensors").exists()]
     shares = {yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["macs"]: run for run in found}
     runs = dict(sorted(shares.items(), reverse=True))
-    points = curve(runs, pairs)
+    points = curve(finetuned, runs, pairs)
     made = {"date": datetime.now(UTC).date().isoformat(), "pictures": len(pairs), "points": points}
     JSON.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    shown = {"1.0 (full)": WEIGHTS} | {f"{share:g}": run for share, run in runs.items()}
-    models = {name: deployed(run / "autoencoder.safetensors")[1] for name, run in shown.items()}
+    shown = {"1.0 (full)": finetuned} | {f"{share:g}": run for share, run in runs.items()}
+    models = {name: deployed(finetuned, run)[1] for name, run in shown.items()}
     picture_sheet(find_pairs(PHOTOS), models).save(PICTURE, quality=88)
 
 

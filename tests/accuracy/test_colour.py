@@ -66,18 +66,10 @@ def test_flat_areas(upscaler: runtime.Upscaler) -> None:
     assert flat_differences(upscaler).mean() <= FLAT
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bundle of 0.1: a light green is 0.66 off (fp32), cyan 1.67 (int8); for the graph or the training to mend",
-)
 def test_every_single_flat_area(upscaler: runtime.Upscaler) -> None:
     assert flat_differences(upscaler).max() <= FLAT
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bundle of 0.1: 1.14 to 1.90 in fp32, 1.17 to 1.91 in int8; it is texture, restored or lost, not a cast",
-)
 @pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.stem)
 def test_photos_pixel_by_pixel(upscaler: runtime.Upscaler, path: Path) -> None:
     assert difference(upscaler, load_photo(path)).mean() <= MEAN

@@ -10,7 +10,7 @@ import pytest
 from compress.rows import read_report
 
 ROOT = Path(__file__).parents[2]
-WEIGHTS = ROOT / "train/weights/mobile"
+WEIGHTS = ROOT / "train/weights/mobile/deployed"
 PHOTOS = ROOT / "tests/photos"
 BUDGETS = """
 folded: {against: unfolded, psnr_previous: {min: 38}}

@@ -10,6 +10,7 @@ import torch.ao.quantization.fx._decomposed  # registers the operators of quanti
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from compress.colour import AREA, KeptColour
 from compress.deployed import Deployed, fold
 from compress.folding.programs import export_program, export_static
 from compress.graph_facts import convolutions, free_sizes, largest_rank, operators
@@ -20,9 +21,9 @@ from train.checkpoints import load_autoencoder, load_unet
 from train.networks.autoencoder import Autoencoder
 from train.networks.unet import UNet
 from train.noise import Noise
-from train.pixels import to_picture
+from train.pixels import to_model, to_picture
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "train/weights/mobile"
+WEIGHTS = Path(__file__).resolve().parents[2] / "train/weights/mobile/deployed"
 AUTOENCODER, STUDENT, LR_ENCODER = (
     WEIGHTS / f"{name}.safetensors" for name in ("autoencoder", "deployed_student", "lr_encoder")
 )
@@ -35,7 +36,7 @@ def shipped() -> Deployed:
     assert isinstance(autoencoder, Autoencoder)
     assert isinstance(student, UNet)
     lr_encoder = load_lr_encoder(LR_ENCODER, student.latent_channels)
-    return fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion))
+    return fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4)
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,14 @@ def test_shipped_weights_folded_are_the_unfolded_pipeline(shipped: Deployed) -> 
     autoencoder = load_autoencoder(AUTOENCODER)
     lr = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
     z_0 = StudentLatents(autoencoder, STUDENT, LR_ENCODER)({"lq": lr}, Noise(0, 0))
-    torch.testing.assert_close(shipped(lr), to_picture(autoencoder.decode(z_0)), atol=1e-4, rtol=0)
+    kept = KeptColour(4).of_model(to_model(lr), autoencoder.decode(z_0))
+    torch.testing.assert_close(shipped(lr), to_picture(kept), atol=1e-4, rtol=0)
 
 
 @torch.no_grad()
 def test_shipped_widths_see_exactly_as_far_as_measured(shipped: Deployed) -> None:
     """By brute force: poke a pixel, look which outputs move. With positive weights nothing cancels, and without biases
-    grey gives exactly 0, in which no response is too small to be seen.
+    grey gives exactly 0, in which no response is too small to be seen. The colour of grey is 0 too.
     """
     align, side = shipped.student.stride, 176
     radius = receptive_radius(shipped, align, 4)
@@ -86,6 +88,9 @@ def test_shipped_widths_see_exactly_as_far_as_measured(shipped: Deployed) -> Non
     for parameter in positive.parameters():
         weight = torch.from_numpy(rng.random(parameter.shape) + 0.1) / parameter[0].numel()
         parameter.data = weight if parameter.dim() > 1 else torch.zeros_like(parameter)
+    without_grey = torch.tensor([1.0, 1, -2], dtype=torch.float64).view(1, 3, 1, 1)
+    positive.colour.parts = without_grey * torch.from_numpy(rng.random((8, 1, AREA, AREA)) + 0.1)
+    positive.colour.without_limit()
     lr = torch.full((1, 3, align, side), 0.5, dtype=torch.float64)
     assert not positive.unclamped(lr).any()
     reached = 0

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from compress import fold
 from compress.finetune import FinetuneTask
@@ -93,6 +94,37 @@ def test_finetuning_starts_from_the_lr_encoder(folder: Path, tmp_path: Path) -> 
     given = load_lr_encoder(folder / "lr_encoder.safetensors", 3).state_dict()
     assert all(torch.equal(network.state_dict()[f"lr_encoder.{name}"], value) for name, value in given.items())
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_share_of_the_finetuning(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"train_decoder": True, "lr": 0.05, "steps": 2}
+    for share in (0.0, 0.25, 1.0):
+        run(monkeypatch, arguments(folder, tmp_path / f"{share}", share=share, **given))
+
+    def files(out: Path) -> list[Tensor]:
+        """Of one parameter of each network that is written, and of the program."""
+        networks = {"deployed_student": "conv_in", "lr_encoder": "layers.0", "autoencoder": "decoder.5.0"}
+        values = [load_file(out / f"{name}.safetensors")[f"{layer}.weight"] for name, layer in networks.items()]
+        program = torch.export.load(out / "student.pt2").state_dict
+        return [*values, program["lr_encoder.layers.0.weight"], program["decoder.5.0.weight"]]
+
+    none, some, whole = (files(tmp_path / f"{share}") for share in (0.0, 0.25, 1.0))
+    for a, between, b in zip(none, some, whole, strict=True):
+        assert not torch.equal(a, b)
+        torch.testing.assert_close(between, a.lerp(b, 0.25))
+    given_encoder = load_file(folder / "lr_encoder.safetensors")["layers.0.weight"]
+    torch.testing.assert_close(none[1], given_encoder)
+
+
+def test_a_share_is_of_something(folder: Path, tmp_path: Path) -> None:
+    mistakes: dict[str, dict[str, object]] = {
+        "--share 0.5: .* give --lr_encoder too": {"share": 0.5, "lr_encoder": None},
+        "--share 1.5: give 0": {"share": 1.5},
+    }
+    for message, given in mistakes.items():
+        settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
+        with pytest.raises(TrainError, match=message):
+            FinetuneTask(settings, training_data(settings))
 
 
 @pytest.mark.parametrize("train_decoder", [False, True])

@@ -91,7 +91,7 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path, monk
     assert isinstance(autoencoder, Autoencoder)
     assert isinstance(student, UNet)
     assert isinstance(lr_encoder, LREncoder)
-    folded = fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion))
+    folded = fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4)
     assert folded(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
     lr = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     sampled = open_restorer(folder / "deployed_student.safetensors", SamplingOptions(path))

@@ -11,15 +11,13 @@ pytest.importorskip("torchao", reason="what is int8 is told to torchao; pip inst
 
 from compress.quantization.layers import is_convolution, is_sum, layer_name, layers
 from compress.quantization.quantizer import KEY, PIXEL_SHUFFLE, RELU, Int8Quantizer
-from tests.export.programs import export_free, tiny_network
+from tests.export.programs import IN_FLOAT, export_free, tiny_network
 
 FLOAT = export_free(tiny_network(bias=0.05)).module()
 PICTURE = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0))
 LAYERS = layers(FLOAT, PICTURE)
-OUTERMOST = ["lr_encoder.layers.0", "student.conv_in", "decoder.5.0"]
-"""Those that read the picture, two here, and the one that writes the result."""
-LAST_SUM = "decoder.4.sum"
-"""Behind it lie only layers that stay in float."""
+LAST = {"decoder.4.sum", "colour.sum"}
+"""Behind them lie only layers that stay in float."""
 
 
 def annotated(keep_float: list[str]) -> GraphModule:
@@ -32,8 +30,8 @@ def int8_layers(keep_float: list[str]) -> set[str]:
     return {layer_name(node) for node in nodes if KEY in node.meta and (is_convolution(node) or is_sum(node))}
 
 
-def test_outermost_layers_are_known() -> None:
-    assert [layer.name for layer in LAYERS if layer.outermost] == OUTERMOST
+def test_layers_that_always_stay_in_float_are_known() -> None:
+    assert [layer.name for layer in LAYERS if layer.in_float] == IN_FLOAT
     assert sum(layer.macs for layer in LAYERS) == pytest.approx(1)
     assert all(layer.name.endswith(".sum") or layer.name.startswith("add_") for layer in LAYERS if not layer.macs)
 
@@ -48,9 +46,9 @@ def test_outermost_layers_are_known() -> None:
         (["student.conv_out", "decoder.0"], {"add_5", "student.up_blocks.0.0.sum"}),
     ],
 )
-def test_all_but_the_outermost_and_the_named_layers_are_int8(named: list[str], with_them: set[str]) -> None:
-    in_float = {*OUTERMOST, LAST_SUM, *named} | with_them
-    assert int8_layers([*OUTERMOST, *named]) == {layer.name for layer in LAYERS} - in_float
+def test_all_but_these_and_the_named_layers_are_int8(named: list[str], with_them: set[str]) -> None:
+    in_float = {*IN_FLOAT, *LAST, *named} | with_them
+    assert int8_layers([*IN_FLOAT, *named]) == {layer.name for layer in LAYERS} - in_float
 
 
 def test_a_sum_is_int8_between_int8_layers_alone() -> None:
@@ -61,7 +59,7 @@ def test_a_sum_is_int8_between_int8_layers_alone() -> None:
 
 
 def test_int8_neighbours_share_their_scale_and_convolutions_give_their_relu_theirs() -> None:
-    graph = annotated(OUTERMOST).graph
+    graph = annotated(IN_FLOAT).graph
     for node in graph.nodes:
         if KEY in node.meta and is_convolution(node):
             follows = [user.target for user in node.users] == [RELU]
@@ -74,7 +72,7 @@ def test_int8_neighbours_share_their_scale_and_convolutions_give_their_relu_thei
 
 @torch.no_grad()
 def test_a_relu_goes_before_the_shuffle_and_changes_no_number() -> None:
-    moved = annotated(OUTERMOST)
+    moved = annotated(IN_FLOAT)
     assert moved(PICTURE).equal(FLOAT(PICTURE))
     for graph, expected in ((FLOAT.graph, 1), (moved.graph, 0)):
         relus = graph.find_nodes(op="call_function", target=RELU)

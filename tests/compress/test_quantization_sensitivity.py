@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torchao", reason="INT8 is made by torchao; pip install 'tadsr[compress]'")
 pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'tadsr[compress]'")
 
-from compress.quantization.sensitivity import Sensitivity, worth_keeping
+from compress.quantization.sensitivity import COSTLY_SUM, COSTLY_WORK, Sensitivity, worth_keeping
 
 costs = st.tuples(st.one_of(st.just(0.0), st.floats(1e-3, 1)), st.floats(0, 1))
 
@@ -27,11 +27,11 @@ def test_no_more_work_stays_in_float_than_allowed(measured: list[tuple[float, fl
     assert sum(layer.macs for layer in kept) <= allowed + 1e-9
     mean = sum(layer.error for layer in found) / len(found)
     assert [layer for layer in kept if not layer.macs] == [
-        layer for layer in found if not layer.macs and layer.error > mean
+        layer for layer in found if not layer.macs and layer.error > COSTLY_SUM * mean
     ], "sums first, each that costs more than layers do on average"
     rates = [layer.error / layer.macs for layer in kept if layer.macs]
     assert rates == sorted(rates, reverse=True), "convolutions by what they cost for their work"
-    assert all(rate > mean * len(found) for rate in rates)
+    assert all(rate > COSTLY_WORK * mean * len(found) for rate in rates)
 
 
 @given(st.lists(costs, min_size=1, max_size=20), st.floats(0, 1))
@@ -42,7 +42,7 @@ def test_one_that_is_worth_more_is_passed_over_only_for_want_of_room(
     kept = set(worth_keeping(found, allowed))
     total = sum(layer.error for layer in found)
     for left in found:
-        if left.name not in kept and left.macs and left.error > left.macs * total:
+        if left.name not in kept and left.macs and left.error > COSTLY_WORK * left.macs * total:
             better = [one for one in found if one.macs and one.error / one.macs >= left.error / left.macs]
             assert sum(one.macs for one in better if one.name in kept) + left.macs > allowed - 1e-9
 
@@ -50,11 +50,11 @@ def test_one_that_is_worth_more_is_passed_over_only_for_want_of_room(
 def test_without_room_only_sums_stay_in_float() -> None:
     found = scanned([(0, 0.5), (1, 1), (9, 0.1)])
     assert worth_keeping(found, 0) == []
-    found = scanned([(0, 2), (1, 1), (9, 0.1)])
+    found = scanned([(0, 1.2), (1, 1), (9, 0.1)])
     assert worth_keeping(found, 0) == ["0"]
     assert worth_keeping(found, 0.1) == ["0", "1"]
 
 
 def test_a_layer_that_does_not_fit_leaves_its_room_to_the_next() -> None:
-    found = scanned([(30, 60), (5, 9), (65, 1)])
-    assert worth_keeping(found, 0.1) == ["1"]
+    found = scanned([(10, 60), (2, 9), (88, 1)])
+    assert worth_keeping(found, 0.05) == ["1"]

@@ -19,6 +19,9 @@ from train.networks.vq import VQAutoencoder
 from train.rs_fill import filled
 
 TILE = 32
+COLOUR = ["colour.mean", "colour.parts", "colour.spread", "colour.smooth"]
+IN_FLOAT = ["lr_encoder.layers.0", "student.conv_in", "decoder.5.0", *COLOUR]
+"""Of the convolutions of ``tiny_network``: those that read the picture or write the result, and constants."""
 HAS_TORCHAO = importlib.util.find_spec("torchao") is not None
 needs_int8 = pytest.mark.skipif(not HAS_TORCHAO, reason="needs torchao, which makes the INT8 program")
 HAS_COREMLTOOLS = importlib.util.find_spec("coremltools") is not None
@@ -43,7 +46,7 @@ CARD = ProgramCard(
 def tiny_network(bias: float) -> Deployed:
     """Random weights, and biases of that deviation."""
     torch.manual_seed(0)
-    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), Decoder(AUTOENCODER))
+    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), Decoder(AUTOENCODER), 4)
     for name, parameter in network.named_parameters():
         torch.nn.init.normal_(parameter, std=0.15 if name.endswith("weight") else bias)
     return network.eval().requires_grad_(False)
@@ -55,7 +58,7 @@ def vq_network() -> Deployed:
     autoencoder = VQAutoencoder(VQ).eval().requires_grad_(False)
     autoencoder.load_state_dict({**autoencoder.state_dict(), **filled(autoencoder, 3, rounded=False)})
     decoder = static_decoder(autoencoder, measure_statistics(autoencoder, [torch.randn(1, 3, 16, 16)]))
-    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder)
+    network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder, 4)
     return network.eval().requires_grad_(False)
 
 
@@ -87,8 +90,8 @@ def quantize(network: torch.nn.Module, *in_float: str) -> torch.nn.Module:
     from compress.quantization.quantizer import Int8Quantizer
 
     module = export_free(network).module()
-    outermost = {layer.name for layer in layers(module, torch.rand(2, 3, 32, 48)) if layer.outermost}
-    prepared = prepare_qat_pt2e(module, Int8Quantizer(outermost | set(in_float)))
+    always = {layer.name for layer in layers(module, torch.rand(2, 3, 32, 48)) if layer.in_float}
+    prepared = prepare_qat_pt2e(module, Int8Quantizer(always | set(in_float)))
     largest: dict[LearntRange, float] = {}
 
     def see(rounding: LearntRange, given: tuple[torch.Tensor]) -> None:

@@ -75,6 +75,7 @@ def test_mobile_preset_keeps_the_deployed_budget() -> None:
         LREncoder(model.lr_encoder, channels),
         UNet(model.student, channels, time_conditioned=False),
         Decoder(model.autoencoder),
+        model.scale,
     )
     assert sum(p.numel() for p in deployed.parameters()) <= 4_000_000
     assert count_macs(deployed) * 128 * 128 <= 8e9
