@@ -102,8 +102,8 @@ def delegated_share(program: Program, edge: Any) -> float:
 def _contiguous(program: Program) -> ExportedProgram:
     """The same program with every weight in NCHW: XNNPACK's lowering refuses the order that training leaves behind.
 
-    Also those of 1x1 kernels, which are in both orders at once, but whose strides say NHWC: the tensors behind them would
-    be NHWC by strides, and their pixel shuffles copies that XNNPACK does not take.
+    Also 1x1 kernels, which are in both orders at once, but whose strides say NHWC: so would those of the tensors behind
+    them, and their pixel shuffles would be copies that XNNPACK does not take.
     """
     assert program.tile is not None
     module = program.exported.module()

@@ -8,9 +8,9 @@ from compress.rows import FIGURES
 from .markdown import shown, table
 
 STAGES = {
-    "full-decoder": "one-step student, full decoder",
+    "full-decoder": "finetuned by pixels, full decoder",
     "pruned": "`compress.prune`: the same, decoder pruned",
-    "unfolded": "the pruned one with the full encoder",
+    "unfolded": "finetuned with discriminators, between the two, full encoder",
     "folded": "`compress.fold`: one graph, LR encoder",
     "ptq": "`compress.quantize --ptq`: INT8, calibrated",
     "qat": "`compress.quantize`: INT8, finetuned",
@@ -68,6 +68,7 @@ def int8(report: dict[str, Any], advice: Sequence[dict[str, Any]]) -> str:
             "≥ 2×",
         ]
         for row in advice
+        if "int8" in row["file"]
     ]
     return "\n\n".join(
         [
