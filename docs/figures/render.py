@@ -59,7 +59,6 @@ BLOCKS = (
     Block("docs/results.md", "memory", (MEMORY,), tiling.memory),
     Block("docs/results.md", "files", (MANIFEST,), bundle.files),
     Block("docs/tiling.md", "tiling", ("tiling",), tiling.tiling),
-    Block("docs/training.md", "search", ("search",), training.search),
     Block("docs/tiling.md", "memory", (MEMORY,), tiling.memory),
 )
 CHARTS = (Chart("docs/pictures/quality.svg", ("quality", "compression"), charts.fidelity_and_naturalness),)

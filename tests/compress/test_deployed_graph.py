@@ -89,7 +89,7 @@ def test_shipped_widths_see_exactly_as_far_as_measured(shipped: Deployed) -> Non
         weight = torch.from_numpy(rng.random(parameter.shape) + 0.1) / parameter[0].numel()
         parameter.data = weight if parameter.dim() > 1 else torch.zeros_like(parameter)
     without_grey = torch.tensor([1.0, 1, -2], dtype=torch.float64).view(1, 3, 1, 1)
-    positive.colour.parts = without_grey * torch.from_numpy(rng.random((8, 1, AREA, AREA)) + 0.1)
+    positive.colour.parts = without_grey * torch.from_numpy(rng.integers(1, 9, (8, 1, AREA, AREA)) / 8)  # exact
     positive.colour.without_limit()
     lr = torch.full((1, 3, align, side), 0.5, dtype=torch.float64)
     assert not positive.unclamped(lr).any()

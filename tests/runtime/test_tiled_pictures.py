@@ -164,6 +164,6 @@ def test_the_shipped_model_leaves_no_seams(shipped: Upscaler, kind: str) -> None
 
 
 def test_tiles_too_small_for_the_shipped_models_radius_are_refused(shipped: Upscaler) -> None:
-    assert shipped.manifest.receptive_radius == 64
-    with pytest.raises(TileError, match=r"tile=128: too small to tile with a seam of 64 .* multiple of 4 >= 132"):
+    assert shipped.manifest.receptive_radius == 68
+    with pytest.raises(TileError, match=r"tile=128: too small to tile with a seam of 68 .* multiple of 4 >= 140"):
         shipped(noise(300, 300, 3), tile=128, seam="exact")

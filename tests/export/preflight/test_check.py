@@ -50,7 +50,7 @@ def test_of_an_int8_program_it_counts_what_is_int8(programs: Path) -> None:
             if (found.backend, found.operation) == (backend.name, "conv2d")
         }
         assert counts.pop(Verdict.QUANTISED) > 5
-        assert list(counts.values()) == [6]  # left in float: what reads the picture or writes the result, and colour
+        assert list(counts.values()) == [7]  # left in float: what reads the picture or writes the result, and colour
 
 
 @pytest.mark.parametrize(
