@@ -69,18 +69,22 @@ class KeptColour(nn.Module):
             return to_model(self(small, large))
 
 
+def brightness() -> Tensor:
+    """[3]: luma's weights, which here sum up to 1: a grey is as bright as its channels."""
+    weights = torch.tensor(LUMA)
+    return weights / weights.sum()
+
+
 def without_luma() -> Tensor:
     """[3, 3]: takes its luma from a colour, the same amount from each channel; grey becomes 0."""
-    weights = torch.tensor(LUMA)
-    return torch.eye(3) - weights / weights.sum()
+    return torch.eye(3) - brightness()
 
 
 def colour_and_brightness() -> Tensor:
     """[4, 3, AREA, AREA]: a pixel's colour without its luma, and the mean luma of the area around it."""
     kernel = torch.zeros(4, 3, AREA, AREA)
     kernel[:3, :, AREA // 2, AREA // 2] = without_luma()
-    weights = torch.tensor(LUMA)
-    kernel[3] = (weights / weights.sum())[:, None, None] / AREA**2
+    kernel[3] = brightness()[:, None, None] / AREA**2
     return kernel
 
 

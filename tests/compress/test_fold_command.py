@@ -29,6 +29,7 @@ from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
 from train.networks.unet import UNet, UNetConfig
 from train.noise import Noise
+from train.pixels import from_tensor, to_tensor
 from train.restorers import Picture, SamplingOptions, open_restorer
 from train.settings import parse
 from train.sources import some_photos, training_data
@@ -161,9 +162,7 @@ def test_the_discriminator_needs_more_than_a_border(folder: Path, tmp_path: Path
 
 def with_colours(lr: Picture, sr: Picture) -> Picture:
     """Those that the deployed graph keeps."""
-    small, large = (torch.from_numpy(picture.transpose(2, 0, 1).copy())[None] / 255 for picture in (lr, sr))
-    kept = KeptColour(4)(small, large)[0].clamp(0, 1)
-    return np.rint(255 * kept.permute(1, 2, 0).numpy()).astype(np.uint8)
+    return from_tensor(KeptColour(4)(to_tensor(lr), to_tensor(sr)))
 
 
 def test_unfolded_has_the_decoder_that_was_trained(
