@@ -58,6 +58,7 @@ BLOCKS = (
     Block("docs/results.md", "speed", ("speed",), speed.speed),
     Block("docs/results.md", "memory", (MEMORY,), tiling.memory),
     Block("docs/results.md", "files", (MANIFEST,), bundle.files),
+    Block("docs/training.md", "search", ("search",), training.search),
     Block("docs/tiling.md", "tiling", ("tiling",), tiling.tiling),
     Block("docs/tiling.md", "memory", (MEMORY,), tiling.memory),
 )

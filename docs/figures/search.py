@@ -17,15 +17,18 @@ from typing import Any, NamedTuple
 import yaml
 
 from apps.recipe import run_recipe
+from compress.opened import count_macs
 from runtime import commands
 from runtime.atomic import replacing
 from train.errors import TrainError
 from train.presets import PRESETS
+from train.restorers import SamplingOptions, open_restorer
 
 HERE = Path(__file__).parent
 ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
 LICENCES = "free"
 RESULT = "figures.json"
+PROGRAM = ".pt2"
 
 Options = dict[str, Any]
 
@@ -66,7 +69,10 @@ def folder(stages: list[tuple[str, Options]], preset: Path = PRESETS / "mobile.y
 
 
 def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: Path) -> dict[str, float]:
-    """Means over the pairs of what the last stage makes; all of them are trained, or taken from ``out``."""
+    """Means over the pairs of what the last stage makes, and what it costs where that is a program.
+
+    All stages are trained, or taken from ``out``.
+    """
     folders: dict[str, Path] = {}
     trainings: dict[str, list[str]] = {}
     for done, (name, options) in enumerate(stages, start=1):
@@ -76,12 +82,14 @@ def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: 
     run_recipe(trainings, out, commands.say)
     result, model = folders[name] / RESULT, folders[name] / CHAIN[name].result
     if not result.exists():
-        files = {} if model.suffix == ".pt2" else {"autoencoder": _within(folders, _LATENTS["autoencoder"])}
+        files = {} if model.suffix == PROGRAM else {"autoencoder": _within(folders, _LATENTS["autoencoder"])}
         figures = _figures(str(pairs), str(model), "--json", *_options(files))
         with replacing(result) as draft:
             draft.write_text(json.dumps(figures[str(model)]["mean"]), encoding="utf-8")
     found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
-    return found
+    if model.suffix != PROGRAM:
+        return found
+    return found | {"macs_per_pixel": count_macs(open_restorer(model, SamplingOptions()))}
 
 
 def _within(folders: Mapping[str, Path], file: str) -> Path:

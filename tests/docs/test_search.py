@@ -48,6 +48,8 @@ def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.
         return subprocess.CompletedProcess(command, 0, json.dumps({word: {"mean": FIGURES} for word in words}))
 
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(search, "open_restorer", lambda program, options: program)
+    monkeypatch.setattr(search, "count_macs", lambda program: 400_000)
     monkeypatch.setattr(search, "JSON", tmp_path / "search.json")
     monkeypatch.setattr("sys.argv", ["search.py", "photos", "val", str(tmp_path / "runs")])
     search.main()
@@ -63,5 +65,5 @@ def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.
     assert len(teachers) == 2
 
     page = training.search(json.loads((tmp_path / "search.json").read_text(encoding="utf-8")))
-    assert "| channels of the latents | 3 | 23.46 | 0.654 | 5.00 | 0.10 |\n| | 4 | 23.46 |" in page
-    assert "| steps of the teacher, teacher | 4 |" in page
+    assert "| channels of the latents | 3 | 23.46 | 0.654 | 5.00 | 0.10 | 6.6 |\n| | 4 | 23.46 |" in page
+    assert "| steps of the teacher, teacher | 4 | 23.46 | 0.654 | 5.00 | 0.10 | – |" in page

@@ -4,7 +4,8 @@ from typing import Any
 
 from train.ablation_page import table as scores_table
 
-from .markdown import table
+from .markdown import shown, table
+from .quality import gmacs
 
 
 def ablation(figures: dict[str, Any]) -> str:
@@ -35,7 +36,7 @@ def time_spent(runs: list[dict[str, Any]]) -> str:
     return table(["stage", "steps", "batch, HQ crop", "steps/s", "time"], [*lines, together])
 
 
-SEARCHED = {
+SCORED = {
     "psnr_y": ("PSNR-Y", "{:.2f}"),
     "ssim_y": ("SSIM-Y", "{:.3f}"),
     "naturalness": ("naturalness", "{:.2f}"),
@@ -49,9 +50,22 @@ def search(found: dict[str, Any]) -> str:
     for question in found["questions"]:
         name = f"{question['name']}, teacher" if question["measured"] == "teacher" else question["name"]
         for arm, figures in question["arms"].items():
-            lines.append([name, arm, *(form.format(figures[key]) for key, (_, form) in SEARCHED.items())])
+            cost = shown("{:.1f}", gmacs(figures["macs_per_pixel"]) if "macs_per_pixel" in figures else None)
+            lines.append([name, arm, *_scored(figures), cost])
             name = ""
-    return table(["question", "arm", *(title for title, _ in SEARCHED.values())], lines)
+    return table(["question", "arm", *(title for title, _ in SCORED.values()), "GMACs"], lines)
+
+
+def retouched(found: dict[str, Any]) -> str:
+    """A row per way and amount."""
+    lines = [
+        [row["way"], f"{row['amount']:.0%}" if row["amount"] else "", *_scored(row["mean"])] for row in found["rows"]
+    ]
+    return table(["the shipped results", "", *(title for title, _ in SCORED.values())], lines)
+
+
+def _scored(figures: dict[str, Any]) -> list[str]:
+    return [form.format(figures[key]) for key, (_, form) in SCORED.items()]
 
 
 def _duration(seconds: float) -> str:
