@@ -6,11 +6,12 @@ import zipfile
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim, ExportedProgram
 
 from compress.deployed import Deployed
 from runtime.atomic import replacing
+from train.measuring import count_flops
 
 
 def export_free(network: nn.Module, align: int) -> ExportedProgram:
@@ -62,17 +63,6 @@ def _pack(stored: io.BytesIO, packed: Path) -> None:
 
 
 def count_macs(network: nn.Module, side: int = 64) -> int:
-    """Multiply-accumulates of the convolutions and linear layers per LR pixel; attention's products are not counted."""
-    total = 0
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, nn.Conv2d | nn.Linear)
-        total += output.numel() * module.weight[0].numel()
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    """Multiply-accumulates of all convolutions and matrix products per LR pixel, on a square of ``side``."""
     with torch.no_grad():
-        network(torch.zeros(1, 3, side, side))
-    for hook in hooks:
-        hook.remove()
-    return round(total / side**2)
+        return count_flops(lambda: network(torch.zeros(1, 3, side, side))) // 2 // side**2
