@@ -22,6 +22,7 @@ PAGES = (
     "docs/performance.md",
     "docs/results.md",
     "docs/tiling.md",
+    "docs/training.md",
 )
 
 

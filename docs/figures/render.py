@@ -58,9 +58,10 @@ BLOCKS = (
     Block("docs/results.md", "speed", ("speed",), speed.speed),
     Block("docs/results.md", "memory", (MEMORY,), tiling.memory),
     Block("docs/results.md", "files", (MANIFEST,), bundle.files),
-    Block("docs/training.md", "search", ("search",), training.search),
     Block("docs/tiling.md", "tiling", ("tiling",), tiling.tiling),
     Block("docs/tiling.md", "memory", (MEMORY,), tiling.memory),
+    Block("docs/training.md", "retouched", ("retouched",), training.retouched),
+    Block("docs/training.md", "search", ("search",), training.search),
 )
 CHARTS = (Chart("docs/pictures/quality.svg", ("quality", "compression"), charts.fidelity_and_naturalness),)
 

@@ -8,9 +8,9 @@ from compress.rows import FIGURES
 from .markdown import shown, table
 
 STAGES = {
-    "full-decoder": "finetuned by pixels, full decoder",
+    "full-decoder": "finetuned as deployed",
     "pruned": "`compress.prune`: the same, decoder pruned",
-    "unfolded": "finetuned with discriminators, between the two, full encoder",
+    "unfolded": "the same, full encoder",
     "folded": "`compress.fold`: one graph, LR encoder",
     "ptq": "`compress.quantize --ptq`: INT8, calibrated",
     "qat": "`compress.quantize`: INT8, finetuned",

@@ -32,11 +32,9 @@ ROWS = (
     Row(PEER, "Real-ESRGAN general-x4v3, for orientation", "Real-ESRGAN general-x4v3"),
     Row("teacher", "teacher, 15 steps"),
     Row("student", "student, 1 step"),
-    Row("full-decoder", "finetuned as deployed, by pixels", "finetuned by pixels"),
-    Row("pruned", "the same, decoder pruned", "decoder pruned"),
-    Row(
-        FLOAT, "the bundle in fp32: finetuned with discriminators, folded", "with discriminators, fp32", sizes="folded"
-    ),
+    Row("pixels", "finetuned as deployed, by pixels", "finetuned by pixels"),
+    Row("full-decoder", "finetuned with discriminators", "with discriminators"),
+    Row(FLOAT, "the bundle in fp32: decoder pruned, folded", "pruned, fp32", sizes="folded"),
     Row(INT8, "**the bundle in INT8, as shipped**", "INT8, as shipped", sizes="qat"),
     Row(AUTOENCODER, "autoencoder on the originals"),
     Row("HR", "the originals"),
