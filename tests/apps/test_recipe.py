@@ -21,7 +21,7 @@ def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
     )
     assert list(commands) == [
         *("autoencoder", "teacher", "teacher_samples", "vanilla", "distill"),
-        *("finetune", "adversarial", "prune", "fold", "quantize", "bundle"),
+        *("finetune", "prune", "fold", "quantize", "bundle"),
     ]
     made: set[str] = set()
     for name, words in commands.items():
@@ -32,7 +32,7 @@ def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
     assert f"--photos={tmp_path / 'run/teacher_samples'}" in commands["distill"]
     assert {"--score=hsd", "--discriminator=time-aware"} <= set(commands["distill"])
     adversarial = {name for name, words in commands.items() if any(word.startswith("--lambda_2") for word in words)}
-    assert adversarial == {"adversarial"}, "by pixels first"
+    assert adversarial == {"fold"}, "by pixels first"
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

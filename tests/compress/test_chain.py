@@ -37,8 +37,8 @@ def commands(folder: Path) -> list[list[str]]:
     return [
         fold("whole", full),
         [
-            *("compress.prune", *short, *inputs, *row, "--steps=2", "--warmup=1", "--measured_batches=4"),
-            *(f"--out={folder / 'pruned'}", f"--autoencoder={full}"),
+            *("compress.prune", *short, *inputs, *row, "--steps=2", "--warmup=1", "--macs=0.7"),
+            *("--measured_batches=4", f"--out={folder / 'pruned'}", f"--autoencoder={full}"),
         ],
         fold("folded", pruned),
         [

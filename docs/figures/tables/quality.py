@@ -34,7 +34,7 @@ ROWS = (
     Row("student", "student, 1 step"),
     Row("pixels", "finetuned as deployed, by pixels", "finetuned by pixels"),
     Row("full-decoder", "finetuned with discriminators", "with discriminators"),
-    Row(FLOAT, "the bundle in fp32: decoder pruned, folded", "pruned, fp32", sizes="folded"),
+    Row(FLOAT, "the bundle in fp32: finetuned, pruned, folded", "pruned, fp32", sizes="folded"),
     Row(INT8, "**the bundle in INT8, as shipped**", "INT8, as shipped", sizes="qat"),
     Row(AUTOENCODER, "autoencoder on the originals"),
     Row("HR", "the originals"),
