@@ -12,7 +12,7 @@ import runtime
 from runtime.program import read_card
 from train.checkpoints import network_kind
 from train.errors import TrainError
-from train.measuring import count_flops
+from train.measuring import macs_per_pixel
 from train.restorers import NETWORKS, Restorer, SamplingOptions, open_restorer
 
 SIDE = 64
@@ -66,7 +66,7 @@ def _open_network(path: Path, options: SamplingOptions) -> Opened:
 def count_macs(restorer: Restorer, of_hr: bool = False) -> int:
     """Multiply-accumulates per LR pixel (per HR pixel ``of_hr``) of all convolutions and matrix products in PyTorch."""
     grey = np.full((SIDE, SIDE, 3), 128, np.uint8)
-    return count_flops(lambda: restorer(grey, grey if of_hr else None)) // 2 // SIDE**2
+    return macs_per_pixel(lambda: restorer(grey, grey if of_hr else None), SIDE)
 
 
 def _numbers(path: Path) -> int:

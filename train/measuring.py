@@ -87,6 +87,11 @@ def count_flops(call: Call) -> int:
     return int(counter.get_total_flops())
 
 
+def macs_per_pixel(call: Call, side: int) -> int:
+    """Multiply-accumulates of one call for each pixel of a square of ``side``, of convolutions and matrix products."""
+    return count_flops(call) // 2 // side**2
+
+
 def held_memory() -> int:
     """Bytes that PyTorch holds now on the CUDA device, 0 without one: what ``peak_memory`` need not count."""
     return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0

@@ -11,7 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from compress.deployed import Deployed
 from runtime.atomic import replacing
-from train.measuring import count_flops
+from train.measuring import macs_per_pixel
 
 
 def export_free(network: nn.Module, align: int) -> ExportedProgram:
@@ -65,4 +65,4 @@ def _pack(stored: io.BytesIO, packed: Path) -> None:
 def count_macs(network: nn.Module, side: int = 64) -> int:
     """Multiply-accumulates of all convolutions and matrix products per LR pixel, on a square of ``side``."""
     with torch.no_grad():
-        return count_flops(lambda: network(torch.zeros(1, 3, side, side))) // 2 // side**2
+        return macs_per_pixel(lambda: network(torch.zeros(1, 3, side, side)), side)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from keeping import keep
 from playwright.sync_api import Browser, sync_playwright
 
 import runtime
@@ -104,7 +105,7 @@ def main() -> None:
         "runs": RUNS,
         "rows": [{**dict(zip(fields, key, strict=True)), "ms": round(best[key], 2)} for key in sorted(best)],
     }
-    JSON.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    keep(report, JSON)
 
 
 if __name__ == "__main__":

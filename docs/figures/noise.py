@@ -5,19 +5,19 @@ differ only in the noise of z_T; OUT/zero and OUT/field hold the runs. Writes no
 `render.py` makes a table of.
 """
 
-import json
-import sys
+import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from keeping import keep, today
 from torch import Tensor
 
 from compress.finetune import FinetuneTask, LRStudent
 from compress.folding.settings import FoldSettings
+from runtime import commands
 from train import diffusion, scoring
 from train.diffusion import Schedule
 from train.evaluate import Pair, find_pairs
@@ -103,15 +103,19 @@ def difference(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    photos, out, val = map(Path, sys.argv[1:4])
-    steps = int(sys.argv[4]) if len(sys.argv) > 4 else 2000
-    pairs = list(find_pairs(val))
-    arms = {arm: measured(arm, photos, out, steps, pairs) for arm in ARMS}
+    parser = argparse.ArgumentParser(prog="python docs/figures/noise.py", description="Without noise and with a field.")
+    parser.add_argument("photos", type=Path, help="what training takes")
+    parser.add_argument("out", type=Path, help="folder of the runs")
+    parser.add_argument("pairs", type=Path, help="a folder with HR and LR")
+    parser.add_argument("steps", type=int, nargs="?", default=2000, help="of each finetuning (default: %(default)s)")
+    given = parser.parse_args()
+    pairs = list(find_pairs(given.pairs))
+    arms = {arm: measured(arm, given.photos, given.out, given.steps, pairs) for arm in ARMS}
     differences = difference(arms)
     kept = {arm: {key: value for key, value in figures.items() if key != "pictures"} for arm, figures in arms.items()}
-    found = {"date": datetime.now(UTC).date().isoformat(), "period": PERIOD, "arms": kept, "difference": differences}
-    JSON.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    found = {"date": today(), "period": PERIOD, "arms": kept, "difference": differences}
+    keep(found, JSON)
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -5,20 +5,19 @@ started there; VAL holds HR and LR. Writes pruning.json beside this file, which 
 docs/pictures/pruning.jpg.
 """
 
-import json
-import sys
+import argparse
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from keeping import keep, today
 
 from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
 from compress.pruning.restorer import restorer
-from runtime import metrics
+from runtime import commands, metrics
 from train import scoring
 from train.ablation_page import picture_sheet
 from train.checkpoints import load_autoencoder
@@ -64,17 +63,21 @@ def curve(finetuned: Path, runs: Mapping[float, Path], pairs: list[Pair]) -> lis
 
 
 def main() -> None:
-    finetuned, folder, pairs = Path(sys.argv[1]), Path(sys.argv[2]), find_pairs(Path(sys.argv[3]))
-    found = [run for run in folder.iterdir() if (run / "autoencoder.safetensors").exists()]
+    parser = argparse.ArgumentParser(prog="python docs/figures/pruning.py", description="The curve of pruning.")
+    parser.add_argument("finetuned", type=Path, help="a run of compress.fold that trained the decoder")
+    parser.add_argument("pruned", type=Path, help="folder of the runs of compress.prune that started there")
+    parser.add_argument("pairs", type=Path, help="a folder with HR and LR")
+    given = parser.parse_args()
+    finetuned, pairs = given.finetuned, find_pairs(given.pairs)
+    found = [run for run in given.pruned.iterdir() if (run / "autoencoder.safetensors").exists()]
     shares = {yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["macs"]: run for run in found}
     runs = dict(sorted(shares.items(), reverse=True))
     points = curve(finetuned, runs, pairs)
-    made = {"date": datetime.now(UTC).date().isoformat(), "pictures": len(pairs), "points": points}
-    JSON.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    keep({"date": today(), "pictures": len(pairs), "points": points}, JSON)
     shown = {"1.0 (full)": finetuned} | {f"{share:g}": run for share, run in runs.items()}
     models = {name: deployed(finetuned, run)[1] for name, run in shown.items()}
     picture_sheet(find_pairs(PHOTOS), models).save(PICTURE, quality=88)
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -5,19 +5,17 @@ naturalness no model would have to earn.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from keeping import keep, today
 from numpy.typing import NDArray
 from rich.progress import track
 from scipy.ndimage import gaussian_filter
 
 import runtime
 from runtime import commands
-from runtime.atomic import replacing
 from train import scoring
 from train.evaluate import find_pairs
 from train.scoring import Picture
@@ -72,9 +70,8 @@ def main() -> None:
         {"way": way, "amount": amount, "mean": scoring.mean(scoring.score_all(pictures).values())}
         for (way, amount), pictures in track(results.items(), "measured")
     ]
-    found = {"date": datetime.now(UTC).date().isoformat(), "rows": rows}
-    with replacing(JSON) as draft:
-        draft.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found = {"date": today(), "rows": rows}
+    keep(found, JSON)
 
 
 if __name__ == "__main__":

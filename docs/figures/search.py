@@ -10,11 +10,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from keeping import keep, today
 
 from apps.recipe import run_recipe
 from compress.opened import count_macs
@@ -124,9 +124,8 @@ def main() -> None:
         for arm, changes in question["arms"].items():
             stages = list(chain(search["base"], changes, question["measured"]))
             question["arms"][arm] = measured(stages, given.photos, given.pairs, given.out)
-    found = {"date": datetime.now(UTC).date().isoformat(), **search}
-    with replacing(JSON) as draft:
-        draft.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found = {"date": today(), **search}
+    keep(found, JSON)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,16 @@ still. Writes training_time.json beside this file, which `render.py` makes a tab
 """
 
 import argparse
-import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
+from keeping import keep
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from runtime import commands
-from runtime.atomic import replacing
 from train.errors import TrainError
 
 JSON = Path(__file__).with_suffix(".json")
@@ -60,8 +59,7 @@ def main() -> None:
     if not runs:
         raise TrainError(f"{folder}: holds no run; give the folder that `tadsr recipe` was given as --out")
     rows = sorted(map(measured, runs), key=lambda row: str(row["began"]))
-    with replacing(JSON) as draft:
-        draft.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    keep(rows, JSON)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 from train.ablation_page import table as scores_table
 
 from .markdown import shown, table
-from .quality import gmacs
+from .quality import COLUMNS, gmacs
 
 
 def ablation(figures: dict[str, Any]) -> str:
@@ -36,12 +36,7 @@ def time_spent(runs: list[dict[str, Any]]) -> str:
     return table(["stage", "steps", "batch, HQ crop", "steps/s", "time"], [*lines, together])
 
 
-SCORED = {
-    "psnr_y": ("PSNR-Y", "{:.2f}"),
-    "ssim_y": ("SSIM-Y", "{:.3f}"),
-    "naturalness": ("naturalness", "{:.2f}"),
-    "hf_ratio": ("fine detail", "{:.2f}"),
-}
+SCORED = {key: COLUMNS[key] for key in ("psnr_y", "ssim_y", "naturalness", "hf_ratio")}
 
 
 def search(found: dict[str, Any]) -> str:
