@@ -43,7 +43,6 @@ def commands(folder: Path) -> list[list[str]]:
         fold("folded", pruned),
         [
             *("compress.quantize", *short, *row, "--steps=4", "--warmup=1", "--calibration=4"),
-            *("--data.drawn_share=0", "--data.plain_share=0"),  # so few steps do not make up for wider ranges
             *(f"--out={folder / 'int8'}", f"--program={folder / 'folded/student.pt2'}"),
         ],
         ["export.onnx", str(int8), "-o", str(folder / "student.onnx")],
