@@ -79,6 +79,7 @@ class OnnxBackend:
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = threads or 0
         options.enable_mem_pattern = self.memory_pattern
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # after a run, the painters need the CPUs
         providers = list(dict.fromkeys([self.provider, CPU_PROVIDER]))  # the processor takes what a provider cannot
         given = [dict(self.options) if provider == self.provider else {} for provider in providers]
         if self.preload:

@@ -20,8 +20,8 @@ from .tiling import Indices, Plan, Span, cut_tile, kept_part, take
 
 Floats = npt.NDArray[np.float32]
 
-PAINTED_AT_ONCE = 2**19
-"""Values in one step of painting: few enough for a processor's cache, enough to be worth a thread's turn."""
+AT_ONCE = 2**19
+"""Values in one step of a thread: few enough for a processor's cache, enough to be worth its turn."""
 
 
 class Source(Protocol):
@@ -61,10 +61,11 @@ class Engine:
     scale: int
     name: str
 
-    def run(self, batch: Floats, where: Sequence[str]) -> Floats:
+    def run(self, batch: Floats, where: Sequence[str], checkers: Executor) -> Floats:
         """Enlarge [N, 3, h, w] to [N, 3, scale*h, scale*w]; `where` names each of the N for an error.
 
-        Raises `BackendError` where the engine fails or gives anything but finite numbers of that shape.
+        `checkers` look at the result, part by part. Raises `BackendError` where the engine fails or gives anything but
+        finite numbers of that shape.
         """
         result = self.session.run(batch)
         shape = (len(batch), 3, batch.shape[2] * self.scale, batch.shape[3] * self.scale)
@@ -73,7 +74,7 @@ class Engine:
                 f"{self.name} gave {result.shape} instead of {shape} for {where[0]}; the bundle is faulty"
             )
         for values, tile in zip(result, where, strict=True):
-            if not np.isfinite(values).all():
+            if not _finite(values, checkers):
                 raise BackendError(
                     f"{self.name} gave NaN or infinite values in {tile}; try another precision or backend"
                 )
@@ -118,7 +119,7 @@ def paint_tiles(
         results: list[Floats] = []
         for first in range(0, len(inputs), batch):
             part = slice(first, first + batch)
-            results += list(engine.run(np.stack(inputs[part]), where[part]))
+            results += list(engine.run(np.stack(inputs[part]), where[part], painters))
         each = len(tiles[0].layers)
         return [settle(tile.layers, results[each * i : each * (i + 1)]) for i, tile in enumerate(tiles)]
 
@@ -139,6 +140,11 @@ def paint_tiles(
                 progress(tile.number, total)
 
 
+def _finite(values: Floats, checkers: Executor) -> bool:
+    parts = np.array_split(values.reshape(-1), max(1, values.size // AT_ONCE))
+    return all(checkers.map(lambda part: bool(np.isfinite(part).all()), parts))
+
+
 def _cut(source: Source, plan: Plan) -> Iterator[Tile]:
     number = 0
     for row in plan.rows:
@@ -156,7 +162,7 @@ def _in_groups(tiles: Iterator[Tile], size: int) -> Iterator[Sequence[Tile]]:
 
 def _paint(sink: Sink, layers: Sequence[Floats], into: Array, painters: Executor) -> None:
     height, width = into.shape[:2]
-    step = max(1, math.ceil(PAINTED_AT_ONCE / (3 * width)))
+    step = max(1, math.ceil(AT_ONCE / (3 * width)))
 
     def paint(start: int) -> None:
         pixels = sink.compose([layer[start : start + step] for layer in layers])
