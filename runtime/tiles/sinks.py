@@ -52,15 +52,17 @@ class StreamSink:
         self, write: Callable[[Array], None], shape: tuple[int, int], dtype: np.dtype[Any], compose: Compose
     ) -> None:
         self._write = write
-        self._shape, self._dtype = shape, dtype
+        self._band = np.empty((0, *shape), dtype)
         self.compose = compose
 
     def rows(self, start: int, stop: int) -> Array:
-        """See `Sink`."""
-        return np.empty((stop - start, *self._shape), self._dtype)
+        """See `Sink`; always in the same memory: bands of ever other sizes leave holes, and the process grows."""
+        if stop - start > len(self._band):
+            self._band = np.empty((stop - start, *self._band.shape[1:]), self._band.dtype)
+        return self._band[: stop - start]
 
     def done(self, start: int, rows: Array) -> None:
-        """Hand them on; what `write` raises passes through."""
+        """Hand them on, to be used before `write` returns; what it raises passes through."""
         self._write(rows)
 
 
