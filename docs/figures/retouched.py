@@ -70,8 +70,7 @@ def main() -> None:
         {"way": way, "amount": amount, "mean": scoring.mean(scoring.score_all(pictures).values())}
         for (way, amount), pictures in track(results.items(), "measured")
     ]
-    found = {"date": today(), "rows": rows}
-    keep(found, JSON)
+    keep({"date": today(), "rows": rows}, JSON)
 
 
 if __name__ == "__main__":
