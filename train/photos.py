@@ -20,7 +20,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 MANIFEST = "MANIFEST.csv"
 """Table beside the photos, or one folder up: columns `file` (relative to the table), `source_repo`, `licence`."""
 
-_FREE = re.compile(r"CC0|CC[ -]BY|LGPL", re.IGNORECASE)
+_FREE = re.compile(r"CC0|CC[ -]BY|Public Domain|Unlicense|L?GPL", re.IGNORECASE)
+_SOURCE = re.compile(r"\s*\((?:[^()]|\([^()]*\))*\)$")
+"""Where a licence was read, behind it in parentheses: words there say nothing about the licence."""
 _UNSURE = re.compile(r"\b(NC|ND|or|most|per[ -]file|not stated|not checked)\b", re.IGNORECASE)
 """Non-commercial, no derivatives, or not said plainly for this very file."""
 
@@ -34,8 +36,11 @@ class Credit(NamedTuple):
 
 
 def is_free(licence: str) -> bool:
-    """Whether a licence text is plainly CC0, CC BY, CC BY-SA or LGPL: not NC, no "or", no "for most"."""
-    return bool(_FREE.match(licence)) and not _UNSURE.search(licence)
+    """Whether a licence text is plainly CC0, CC BY, CC BY-SA, public domain, Unlicense, LGPL or GPL.
+
+    Not where it says NC or ND, "or", "for most"; a source in parentheses at its end is not looked at.
+    """
+    return bool(_FREE.match(licence)) and not _UNSURE.search(_SOURCE.sub("", licence))
 
 
 def find_photos(source: Path, licences: Licences = "all") -> list[Path]:
