@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"error: {error.format_message()}\n")
         sys.exit(error.exit_code)
     except Exception as error:
-        from runtime.commands import explain  # costs numpy and Pillow, which --help does without
         from runtime.errors import TadsrError
+        from tadsr.commands import explain  # costs numpy and Pillow, which --help does without
 
         if not isinstance(error, TadsrError | OSError):
             raise
@@ -163,7 +163,7 @@ def upscale(
       tadsr upscale scan.tif --max-memory 700MB  needs tadsr[imaging] if the result is larger than that
     """
     import runtime
-    from runtime.commands import say
+    from tadsr.commands import say
 
     from .errors import CommandError
     from .jobs import check_jobs, make_folders, plan_jobs, split_existing, suffix_of
@@ -226,7 +226,7 @@ def compare(
       tadsr compare photo.jpg -o page.html
     """
     import runtime
-    from runtime.commands import say
+    from tadsr.commands import say
 
     from .compare import write_page
 
@@ -263,8 +263,8 @@ def bench(
       tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
-    from .bench import draw_bench, run_bench, show_bench
-    from .plot import check_plot, write_plot
+    from apps.benchmarks.bench import draw_bench, run_bench, show_bench
+    from apps.benchmarks.plot import check_plot, write_plot
 
     if plot is not None:
         check_plot(plot)
@@ -317,7 +317,7 @@ def recipe(
       tadsr recipe mobile --photos ~/Pictures
       tadsr recipe mobile --smoke
     """
-    from runtime.commands import say
+    from tadsr.commands import say
 
     from .errors import CommandError
     from .recipe import as_typed, commands_of, draw_photos, estimate, read_recipe, run_recipe
@@ -368,7 +368,7 @@ def web(
       tadsr web --open
       tadsr web --port 0
     """
-    from runtime.commands import say
+    from tadsr.commands import say
 
     from .web_server import serve
 

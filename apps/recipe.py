@@ -105,7 +105,7 @@ def draw_photos(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from train.drawn import draw
+    from train.data.drawn import draw
 
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(DRAWN_PHOTOS):

@@ -14,8 +14,8 @@ from PIL import Image
 import runtime
 from runtime.atomic import replacing
 from runtime.bundle import read_bundle
-from runtime.commands import run, say
 from runtime.settings import SEAMS
+from tadsr.commands import run, say
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "apps" / "web" / "stored"

@@ -1,5 +1,5 @@
 """Compression: the trained student becomes one static, small graph."""
 
-from runtime.extras import require
+from tadsr.extras import require
 
 require("train", "torch", "safetensors")

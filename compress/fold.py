@@ -13,31 +13,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compress.deployed import Deployed, fold
-from compress.finetune import FinetuneTask, LRStudent
+from compress.folding.deployed import Deployed, fold
 from compress.folding.programs import count_macs, export_program, export_static, save_program
+from compress.folding.radius import effective_radius, receptive_radius
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
-from compress.folding.settings import FoldSettings
-from compress.folding.static_decoder import StaticDecoder
-from compress.measure import check_report, in_short
-from compress.radius import effective_radius, receptive_radius
-from runtime import commands
-from runtime.program import ProgramCard, program_name
-from train import diffusion
-from train.checkpoints import OFFICIAL, Sampling, load_unet, network_identity
-from train.data import Picture, random_crop
-from train.errors import TrainError
-from train.inputs import load_autoencoder, load_teacher
-from train.loop import train
+from compress.reporting.measure import check_report, in_short
+from tadsr import commands
+from tadsr.program import ProgramMetadata, program_name
+from train.data.crops import Picture, random_crop
+from train.data.teacher_samples import file_hash
+from train.diffusion import process as diffusion
+from train.engine.checkpoints import OFFICIAL, Sampling, load_unet, network_identity
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.pretrained import load_autoencoder, load_teacher
+from train.engine.processes import is_first
+from train.engine.settings import parse
+from train.engine.sources import seen_licences, some_photos, training_data
+from train.finetuning.settings import FoldSettings
+from train.finetuning.static_decoder import StaticDecoder
+from train.finetuning.task import FinetuneTask, LRStudent
 from train.networks.autoencoder import Autoencoder
 from train.networks.families import AnyUNet
 from train.networks.swin_unet import SwinUNet
 from train.networks.vq import VQAutoencoder
-from train.processes import is_first
-from train.settings import parse
-from train.sources import seen_licences, some_photos, training_data
-from train.teacher_samples import file_hash
 
 TILES = [128, 256, 512]
 
@@ -52,7 +52,7 @@ def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> lis
     photos = measuring_crops(some_photos(settings, 12))
     visible = effective_radius(network, photos, align, scale, radius)
     finetuning = {name: getattr(settings, name) for name in ("batch", "lr", "share", "seed")} | {"steps": steps}
-    card = ProgramCard(
+    card = ProgramMetadata(
         name=settings.name,
         scale=scale,
         align=align,
@@ -80,7 +80,7 @@ def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> lis
 def write_reference(network: DeployedReference, settings: FoldSettings) -> list[Path]:
     """Write the card and the one program of ResShift's own network into the run's folder."""
     align = network.student.stride * network.student.config.lq_factor
-    card = ProgramCard(
+    card = ProgramMetadata(
         name=settings.name,
         scale=network.scale,
         align=align,
@@ -130,7 +130,7 @@ def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
 def load_student(settings: FoldSettings) -> tuple[AnyUNet, Sampling]:
     """The student of a file, .safetensors or of the official layout (.pth), which does not say how many steps it takes.
 
-    Raises ``TrainError`` as ``train.inputs.load_teacher``, and for a network of more steps than one.
+    Raises ``TrainError`` as ``train.engine.pretrained.load_teacher``, and for a network of more steps than one.
     """
     if settings.student.suffix in OFFICIAL:
         network, sampling = load_teacher(settings.student, settings.model)
@@ -146,7 +146,9 @@ def _finetuned(settings: FoldSettings) -> list[Path]:
     check_report(settings.pairs, settings.report)
     dataset = training_data(settings)
     task = FinetuneTask(settings, dataset)
-    trained, steps = train(task, settings, dataset) if settings.steps else (task.players["student"].network.eval(), 0)
+    trained, steps = (
+        train(task, settings, dataset) if settings.steps else (task.trainables["student"].network.eval(), 0)
+    )
     if not is_first():
         return []
     assert isinstance(trained, LRStudent)

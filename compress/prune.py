@@ -6,19 +6,19 @@ Writes ``autoencoder.safetensors``, which every stage takes in the place of the 
 from dataclasses import replace
 from pathlib import Path
 
-from compress.measure import check_report, in_short, measure
-from compress.opened import count_macs
-from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
-from compress.pruning.restorer import restorer
+from compress.pruning.predictor import predictor
 from compress.pruning.settings import PruneSettings, check
 from compress.pruning.task import PruneTask
-from compress.rows import Row
-from runtime import commands
-from train.loop import train
-from train.processes import is_first
-from train.settings import parse
-from train.sources import training_data
+from compress.reporting.measure import check_report, in_short, measure
+from compress.reporting.opened import count_macs
+from compress.reporting.rows import Row
+from tadsr import commands
+from train.engine.loop import train
+from train.engine.processes import is_first
+from train.engine.settings import parse
+from train.engine.sources import training_data
+from train.finetuning.inputs import StudentLatents
 
 
 def summary(full: Part, pruned: Part) -> str:
@@ -39,7 +39,7 @@ def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Pat
     provenance = {"command": commands.typed("compress.prune"), "seed": settings.seed}
 
     def measure_with(decoder: Part, stage: str, against: str | None, further: dict[str, float]) -> Row:
-        restore = restorer(latents, decoder, settings.seed)
+        restore = predictor(latents, decoder, settings.seed)
         return measure(
             stage,
             restore,

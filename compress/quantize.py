@@ -12,27 +12,27 @@ from typing import Any
 from torch.fx import GraphModule
 
 from compress.folding.programs import export_free, export_static, save_program
-from compress.measure import check_report, in_short, measure_opened
-from compress.opened import open_model
 from compress.quantization.calibrated import calibrated
 from compress.quantization.calibration import calibration_tiles
 from compress.quantization.fake_quantised import FakeQuantised
 from compress.quantization.settings import QuantizeSettings, check
 from compress.quantization.source import open_float
 from compress.quantization.task import QuantizeTask
-from compress.rows import REPORT_FILE, read_report
-from runtime import commands
-from runtime.program import ProgramCard, program_name
-from train.loop import train
-from train.processes import is_first
-from train.restorers import SamplingOptions
-from train.run_folder import open_run
-from train.settings import parse
-from train.sources import seen_licences, training_data
-from train.teacher_samples import file_hash
+from compress.reporting.measure import check_report, in_short, measure_opened
+from compress.reporting.opened import open_model
+from compress.reporting.rows import REPORT_FILE, read_report
+from tadsr import commands
+from tadsr.program import ProgramMetadata, program_name
+from train.data.teacher_samples import file_hash
+from train.engine.loop import train
+from train.engine.processes import is_first
+from train.engine.run_folder import open_run
+from train.engine.settings import parse
+from train.engine.sources import seen_licences, training_data
+from train.evaluation.predictors import SamplingOptions
 
 
-def write_programs(graph: GraphModule, card: ProgramCard, folder: Path) -> Path:
+def write_programs(graph: GraphModule, card: ProgramMetadata, folder: Path) -> Path:
     """The INT8 program for every size, and the card beside them -> the one of free size."""
     programs = {None: export_free(graph, card.align)} | {tile: export_static(graph, tile) for tile in card.tiles}
     for tile, program in programs.items():
@@ -55,7 +55,7 @@ def _is_measured(stage: str, report: Path) -> bool:
     return (report / REPORT_FILE).is_file() and read_report(report).has(stage)
 
 
-def _described(card: ProgramCard, settings: QuantizeSettings, steps: int) -> ProgramCard:
+def _described(card: ProgramMetadata, settings: QuantizeSettings, steps: int) -> ProgramMetadata:
     finetuning = {"steps": steps, "batch": settings.batch, "lr": settings.lr, "seed": settings.seed}
     quantisation: dict[str, Any] = {
         "command": commands.typed("compress.quantize"),

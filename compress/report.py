@@ -8,11 +8,11 @@ import json
 import sys
 from pathlib import Path
 
-from compress.budgets import SHIPPED, judge, read_budgets
-from compress.report_page import page
-from compress.rows import FIGURES, Report, as_json, read_report, told
-from runtime import commands
+from compress.reporting.budgets import SHIPPED, judge, read_budgets
+from compress.reporting.report_page import page
+from compress.reporting.rows import FIGURES, Report, as_json, read_report, told
 from runtime.atomic import replacing
+from tadsr import commands
 
 PAGE = "report.html"
 OVER_BUDGET = 1

@@ -1,5 +1,5 @@
 """Exporters: one exported program becomes a file per device, each verified."""
 
-from runtime.extras import require
+from tadsr.extras import require
 
 require("onnx", "torch")

@@ -15,8 +15,8 @@ from export.half import example, halve
 from export.local import run_local
 from export.program import Program
 from export.protocol import Engine, Findings, Report
-from runtime import commands
 from runtime.backends.aoti import NAME, SUFFIX, device_kind, exact_float32, machine, open_package
+from tadsr import commands
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from export.exporters import EXPORTERS, USUAL
 from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, Report, accepts, missing, render
 from export.speed import SIDE, advise, timing_threads
-from runtime import commands
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
-from runtime.program import ProgramCard, read_card
+from tadsr import commands
+from tadsr.program import ProgramMetadata, read_metadata
 
 COMMITTED = Path(__file__).parents[1] / "compress/programs/mobile"
 """The programs of the shipped model. Not in the wheel."""
@@ -107,7 +107,7 @@ def _one_file(path: Path) -> Path:
     return Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
 
 
-def _common_card(programs: Sequence[Program]) -> ProgramCard:
+def _common_card(programs: Sequence[Program]) -> ProgramMetadata:
     """The card of the folder that all programs lie in; of two folders, that of the INT8 program made of the other's."""
     folders = {program.path.parent.resolve() for program in programs}
     if len(folders) == 1:
@@ -161,7 +161,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.programs:
         raise ExportError("no program is named; give student.pt2, and the student.int8.pt2 that was made of it")
-    card = read_card(arguments.programs[0])
+    card = read_metadata(arguments.programs[0])
     wanted = EXPORTERS if arguments.all else USUAL
     absent = {exporter: reason for exporter in wanted if (reason := missing(exporter))}
     for exporter, reason in absent.items():

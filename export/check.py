@@ -15,7 +15,7 @@ from rich.table import Table
 
 from export.preflight.judge import Finding, Verdict, check
 from export.program import open_program
-from runtime import commands
+from tadsr import commands
 
 
 def show(findings: Sequence[Finding]) -> None:

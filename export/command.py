@@ -6,8 +6,8 @@ from pathlib import Path
 from export.errors import ExportError
 from export.program import for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, Report, render
-from runtime import commands
 from runtime.atomic import replacing
+from tadsr import commands
 
 
 def run_exporter(name: str, *exporters: Exporter) -> None:

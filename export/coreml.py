@@ -24,7 +24,7 @@ from export.mil.quiet import quiet_coremltools
 from export.mil.same_numbers import check_activations, check_weights
 from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
-from runtime import commands
+from tadsr import commands
 
 INPUT, OUTPUT = "lr", "sr"
 LEVELS = 255

@@ -16,8 +16,8 @@ from export.command import run_exporter
 from export.errors import ExportError
 from export.program import Program
 from export.protocol import Engine, Findings, Report
-from runtime import commands
 from runtime.backends.executorch import open_model
+from tadsr import commands
 
 REQUIRED_SHARE = 0.99
 """The least share of multiply-accumulates that XNNPACK must take."""

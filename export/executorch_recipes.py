@@ -20,8 +20,8 @@ from export.errors import ExportError
 from export.executorch import FP32, delegated_share, lower
 from export.program import Program, for_tile, open_program
 from export.protocol import missing
-from runtime import commands
 from runtime.atomic import replacing
+from tadsr import commands
 
 
 def _coreml() -> Any:

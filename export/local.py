@@ -9,9 +9,9 @@ from export.command import describe
 from export.errors import ExportError
 from export.program import Program, open_program
 from export.protocol import Exporter, Report, accepts, check, render
-from runtime import commands
 from runtime.atomic import replacing
 from runtime.cache import place
+from tadsr import commands
 
 
 class LocalExporter(Exporter, Protocol):

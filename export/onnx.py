@@ -8,7 +8,7 @@ from export.command import run_exporter
 from export.half import halve
 from export.program import Program
 from export.protocol import Engine, Findings, Report
-from runtime import commands
+from tadsr import commands
 
 
 @dataclass(frozen=True)

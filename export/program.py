@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from export.errors import ExportError
-from runtime.program import ProgramCard, read_card
+from tadsr.program import ProgramMetadata, read_metadata
 
 QUANTIZE = torch.ops.quantized_decomposed.quantize_per_tensor.default
 DEQUANTIZE = torch.ops.quantized_decomposed.dequantize_per_tensor.default
@@ -26,7 +26,7 @@ class Program:
 
     path: Path
     exported: ExportedProgram
-    card: ProgramCard
+    card: ProgramMetadata
     """The card beside the file."""
     precision: str
     """``fp32``, or ``int8`` where the program quantises its activations."""
@@ -44,7 +44,7 @@ def open_program(path: Path) -> Program:
         raise ExportError(
             f"{path}: no such file; make the program with `python -m compress.fold` or `python -m compress.quantize`"
         )
-    card = read_card(path)
+    card = read_metadata(path)
     if not zipfile.is_zipfile(path):  # asked first, since torch logs a traceback of its own
         raise ExportError(f"{path}: not an exported program; make it again with `python -m compress.fold`")
     logging.getLogger("torch.export").setLevel(logging.CRITICAL)  # torch logs its tracebacks beside raising them

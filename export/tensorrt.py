@@ -11,8 +11,8 @@ from export.command import run_exporter
 from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.trt import engine
-from runtime import commands
 from runtime.backends.tensorrt import open_engine
+from tadsr import commands
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from export.half import halve
 from export.local import run_local
 from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
-from runtime import commands
 from runtime.cache import cache_folder
+from tadsr import commands
 
 
 @dataclass(frozen=True)

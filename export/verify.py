@@ -18,9 +18,9 @@ from export.errors import ExportError
 from export.exporters import EXPORTERS
 from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Report, missing
-from runtime import commands
 from runtime.atomic import replacing
 from runtime.bundle import Artifact, Bundle, read_bundle
+from tadsr import commands
 
 REPORT_FILE = "report.json"
 """Of the folder that the stages were given as ``--report``."""
@@ -94,7 +94,9 @@ def add_to_report(rows: Sequence[Row], folder: Path) -> None:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ExportError(f"{path}: no such file; measure a model with `python -m compress.measure` first") from error
+        raise ExportError(
+            f"{path}: no such file; measure a model with `python -m compress.reporting.measure` first"
+        ) from error
     except ValueError as error:
         raise ExportError(f"{path}: not JSON; take it away and measure again") from error
     report["checks"] = [as_json(row) for row in rows]

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from runtime.commands import say
+from tadsr.commands import say
 
 from .fuzzing.samples import write_samples
 

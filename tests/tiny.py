@@ -8,17 +8,17 @@ import torch
 import yaml
 from PIL import Image
 
-from train.checkpoints import describe, save_network
-from train.diffusion import ScheduleConfig
-from train.drawn import draw
+from tests.reference.seeded_weights import filled
+from train.data.drawn import draw
+from train.diffusion.process import ScheduleConfig
+from train.engine.checkpoints import describe, save_network
+from train.engine.presets import PRESETS
+from train.engine.run_folder import plain
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.lr_encoder import LREncoderConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig
 from train.networks.vq import DDConfig, VQAutoencoder, VQConfig
-from train.presets import PRESETS
-from train.rs_fill import filled
-from train.run_folder import plain
 
 AUTOENCODER = AutoencoderConfig(
     latent_channels=3, encoder_width=8, encoder_blocks=1, decoder_width=8, decoder_blocks=1, decoder_fine_width=4

@@ -1,5 +1,5 @@
 """TAD-SR training: a residual-shifting diffusion teacher becomes a one-step student."""
 
-from runtime.extras import require
+from tadsr.extras import require
 
 require("train", "torch", "safetensors", "lightning_fabric", "jsonargparse")

@@ -12,18 +12,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from runtime import commands
 from runtime.atomic import replacing
-from train import processes, scoring
-from train.ablation_page import picture_sheet, table
-from train.checkpoints import network_identity
+from tadsr import commands
 from train.distill import DistillSettings, DistillTask, distillation_data
-from train.errors import TrainError
+from train.engine import processes
+from train.engine.checkpoints import network_identity
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.run_folder import plain
+from train.engine.settings import SCALE, parse
 from train.evaluate import Pair, find_pairs, restored
-from train.loop import train
-from train.restorers import Restorer, SamplingOptions, open_restorer
-from train.run_folder import plain
-from train.settings import SCALE, parse
+from train.evaluation import scoring
+from train.evaluation.ablation_page import picture_sheet, table
+from train.evaluation.predictors import Predictor, SamplingOptions, open_predictor
 
 ARMS: dict[str, dict[str, Any]] = {
     "vanilla": {"score": "none", "discriminator": "none"},
@@ -89,7 +90,7 @@ def evaluate_arms(settings: AblateSettings, pairs: list[Pair]) -> dict[str, Any]
 
 
 def _scores(label: str, path: Path, options: SamplingOptions, pairs: list[Pair]) -> dict[str, Any]:
-    results = restored(open_restorer(path, options), pairs, None)
+    results = restored(open_predictor(path, options), pairs, None)
     shown = track(results, label, total=len(pairs), console=Console(stderr=True), transient=True)
     return _mean(scoring.score_all(shown))
 
@@ -99,10 +100,10 @@ def _mean(rows: Mapping[str, scoring.Scores]) -> dict[str, Any]:
     return mean
 
 
-def restorers(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Restorer]:
+def predictors(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Predictor]:
     """What the picture sheet shows beside bicubic and HR: every arm's run with ``seed``, and the teacher."""
     files = {arm: run_folder(out, arm, seed) / "student.safetensors" for arm in ARMS} | {"teacher": teacher}
-    return {name: open_restorer(path, SamplingOptions(autoencoder)) for name, path in files.items()}
+    return {name: open_predictor(path, SamplingOptions(autoencoder)) for name, path in files.items()}
 
 
 def conditions(settings: AblateSettings, pictures: int) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def main() -> None:
     with replacing(settings.out / "ablation.md") as draft:
         draft.write_text(table(results["scores"]) + "\n", encoding="utf-8")
     with replacing(settings.out / "ablation.jpg") as draft:
-        shown = restorers(settings.out, settings.seed, settings.teacher, settings.autoencoder)
+        shown = predictors(settings.out, settings.seed, settings.teacher, settings.autoencoder)
         picture_sheet(pairs[:SHOWN], shown).save(draft, "JPEG", quality=92)
     commands.say(table(results["scores"]))
     commands.say(f"wrote {settings.out / 'ablation.json'}, ablation.md and ablation.jpg")

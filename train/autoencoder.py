@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime import commands
-from train.checkpoints import describe, save_network
-from train.data import CropDataset, loader
-from train.errors import TrainError
-from train.loop import train
-from train.losses import frequency_l1, l1
+from tadsr import commands
+from train.data.crops import CropDataset, loader
+from train.diffusion.pixels import to_model, to_picture
+from train.engine.checkpoints import describe, save_network
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.noise import Noise
+from train.engine.processes import is_first
+from train.engine.settings import TrainingSettings, parse
+from train.engine.sources import training_crops, training_photos
+from train.engine.task import OptimiserStep, Trainable
 from train.networks.autoencoder import Autoencoder
-from train.noise import Noise
-from train.pixels import to_model, to_picture
-from train.processes import is_first
-from train.settings import TrainingSettings, parse
-from train.sources import training_crops, training_photos
-from train.task import Player, Round
+from train.objectives.losses import frequency_l1, l1
 
 _STATISTICS_MOMENTUM = 0.01
 
@@ -47,23 +47,23 @@ class AutoencoderTask:
             )
         self.settings = settings
         torch.manual_seed(settings.seed)
-        self.players = {"autoencoder": Player(Autoencoder(settings.model.autoencoder))}
+        self.trainables = {"autoencoder": Trainable(Autoencoder(settings.model.autoencoder))}
 
     def to(self, device: torch.device) -> None:
         """Nothing beside the network."""
 
-    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+    def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
         hq = to_model(batch["hq"])
         n, _, height, width = hq.shape
         shape = (n, self.settings.model.autoencoder.latent_channels, height // 4, width // 4)
         noise = random.normal(shape) * self.settings.latent_noise
-        reconstruction, latents = self.players["autoencoder"].network(hq, noise)
+        reconstruction, latents = self.trainables["autoencoder"].network(hq, noise)
         self._follow_statistics(latents)
         terms = {
             "l1": l1(reconstruction, hq),
             "frequency": self.settings.frequency_weight * frequency_l1(reconstruction, hq),
         }
-        yield Round("autoencoder", terms)
+        yield OptimiserStep("autoencoder", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"hq": batch["hq"], "reconstruction": to_picture(network(to_model(batch["hq"]))[0])}
@@ -77,7 +77,7 @@ class AutoencoderTask:
     @torch.no_grad()
     def _follow_statistics(self, latents: Tensor) -> None:
         """Keep the latents near zero mean and unit variance, so that the noise on them means the same all along."""
-        network = self.players["autoencoder"].network.module
+        network = self.trainables["autoencoder"].network.module
         assert isinstance(network, Autoencoder)
         raw = latents.float() * network.latent_std + network.latent_mean
         mean, std = raw.mean((0, 2, 3), keepdim=True), raw.std((0, 2, 3), keepdim=True)

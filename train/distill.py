@@ -16,29 +16,29 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Dataset
 
-from runtime import commands
-from train import diffusion
-from train.checkpoints import load_unet
-from train.data import Sample
-from train.errors import TrainError
-from train.inputs import load_autoencoder, load_teacher, start_from
-from train.latents import Condition, bind, condition, scale_of
-from train.loop import train
-from train.losses import vanilla_distillation
+from tadsr import commands
+from train.data.crops import Sample
+from train.data.teacher_samples import TeacherSamples, holds_samples
+from train.diffusion import process as diffusion
+from train.diffusion.latents import Condition, bind, condition, scale_of
+from train.diffusion.pixels import enlarge, to_model, to_picture
+from train.engine.checkpoints import load_unet
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.noise import Noise
+from train.engine.pretrained import load_autoencoder, load_teacher, start_from
+from train.engine.settings import TrainingSettings, parse
+from train.engine.sources import training_crops
+from train.engine.task import OptimiserStep, Trainable
 from train.networks.discriminator import Discriminator
 from train.networks.families import AnyUNet, build_unet
 from train.networks.memory import channels_last
-from train.noise import Noise
 from train.objectives import hsd
 from train.objectives.config import PaperChoices, largest_hsd_time
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
+from train.objectives.losses import vanilla_distillation
 from train.objectives.sds import sds_gradient
 from train.objectives.sinsr import sinsr_terms
-from train.pixels import enlarge, to_model, to_picture
-from train.settings import TrainingSettings, parse
-from train.sources import training_crops
-from train.task import Player, Round
-from train.teacher_samples import TeacherSamples, holds_samples
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ class DistillTask:
         self.diffusion = sampling.diffusion
         self.schedule = diffusion.schedule(self.diffusion)
         torch.manual_seed(settings.seed)
-        self.players = {"student": Player(self._new_student())}
+        self.trainables = {"student": Trainable(self._new_student())}
         self.adversary: LatentDiscriminator | None = None
         if settings.objective == "tadsr" and settings.discriminator != "none":
             network = Discriminator(
                 self.teacher.feature_widths, settings.paper.heads, time_aware=settings.discriminator == "time-aware"
             )
-            player = self.players["discriminator"] = Player(network, betas=ADVERSARIAL_BETAS)
-            self.adversary = LatentDiscriminator(self.teacher, self.schedule, player, settings.paper.scales)
+            trainable = self.trainables["discriminator"] = Trainable(network, betas=ADVERSARIAL_BETAS)
+            self.adversary = LatentDiscriminator(self.teacher, self.schedule, trainable, settings.paper.scales)
 
     def _new_student(self) -> AnyUNet:
         if self.settings.student == "same":
@@ -128,10 +128,10 @@ class DistillTask:
         if self.settings.compile:
             self.teacher.compile(dynamic=False)
 
-    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+    def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
         step = self._sample(batch, random)
         if self.settings.objective == "sinsr":
-            yield Round("student", self._sinsr(step))
+            yield OptimiserStep("student", self._sinsr(step))
             return
         seen = {"distill": _own(step.student_z_0)}
         terms = {"distill": vanilla_distillation(seen["distill"], step.teacher_z_0)}
@@ -145,11 +145,11 @@ class DistillTask:
             t = self._times(self.schedule.steps, step, random)
             fresh = self.settings.paper.discriminator_noise == "fresh"
             noise = random.normal(step.noise.shape) if fresh else step.noise
-            yield self.adversary.move(step.z_0, step.student_z_0, step.given, t, noise)
+            yield self.adversary.discriminator_step(step.z_0, step.student_z_0, step.given, t, noise)
             seen["adversarial"] = _own(step.student_z_0)
-            judged = self.adversary.judge(seen["adversarial"], step.given, t, noise)
+            judged = self.adversary.generator_loss(seen["adversarial"], step.given, t, noise)
             terms["adversarial"] = self.settings.lambda_2 * judged
-        yield Round("student", terms, watched, seen)
+        yield OptimiserStep("student", terms, watched, seen)
 
     def _sample(self, batch: Mapping[str, Tensor], random: Noise) -> Step:
         """Algorithm 1, lines 4-9."""
@@ -163,7 +163,7 @@ class DistillTask:
         else:
             z_T = diffusion.forward_process(self.schedule, z_0, given.z_y, last, noise)
         teacher_z_0 = batch["teacher_z_0"] if "teacher_z_0" in batch else self.sample_teacher(given, z_T)
-        student = bind(self.players["student"].network, given)
+        student = bind(self.trainables["student"].network, given)
         if self.settings.accumulate > 1:  # all micro-batches wait for the discriminator's move: too much to keep
             student = partial(checkpoint, student, use_reentrant=False)
         student_z_0 = student(diffusion.scale_input(self.schedule, z_T, last), last)
@@ -176,7 +176,7 @@ class DistillTask:
         return diffusion.last_sample(diffusion.deterministic_steps(self.schedule, denoiser, given.z_y, z_T)).float()
 
     def _sinsr(self, step: Step) -> dict[str, Tensor]:
-        student = bind(self.players["student"].network, step.given)
+        student = bind(self.trainables["student"].network, step.given)
         terms = sinsr_terms(student, self.schedule, step.z_T, step.teacher_z_0, step.z_0)
         return {
             "distill": terms.distillation.mean(),

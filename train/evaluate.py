@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.progress import track
 
 import runtime
-from runtime import commands
 from runtime.bundle import SUFFIX
-from train import scoring
-from train.errors import TrainError
-from train.perceptual import Perceptual, open_metrics
-from train.photos import find_photos, load_photo
-from train.restorers import Picture, Restorer, SamplingOptions, open_precisions, open_restorer
-from train.scoring import Result, Scores
-from train.settings import SCALE
+from tadsr import commands
+from train.data.photos import find_photos, load_photo
+from train.engine.errors import TrainError
+from train.engine.settings import SCALE
+from train.evaluation import scoring
+from train.evaluation.perceptual import Perceptual, open_metrics
+from train.evaluation.predictors import Picture, Predictor, SamplingOptions, open_precisions, open_predictor
+from train.evaluation.scoring import Result, Scores
 
 Pair = tuple[str, Picture, Picture | None]
 """Name, lr [h, w, 3], and hr [4h, 4w, 3] if there is one."""
@@ -56,9 +56,9 @@ def _scale(lr: Picture, hr: Picture | None) -> int:
     return SCALE if hr is None else hr.shape[0] // lr.shape[0]
 
 
-def restored(restorer: Restorer, pairs: list[Pair], save: Path | None = None) -> Iterator[Result]:
+def restored(predictor: Predictor, pairs: list[Pair], save: Path | None = None) -> Iterator[Result]:
     """The result for every pair; they are saved as PNG into the folder ``save`` if there is one."""
-    results = ((name, restorer(lr, hr), hr, lr) for name, lr, hr in pairs)
+    results = ((name, predictor(lr, hr), hr, lr) for name, lr, hr in pairs)
     return results if save is None else saved(results, save)
 
 
@@ -79,13 +79,13 @@ def open_models(name: str, path: Path, options: SamplingOptions) -> dict[str, Mo
     """What a file or folder stands for, by the names of its rows, which begin with ``name``.
 
     A bundle is one model in each of its precisions, "NAME, int8"; a folder that is none holds finished pictures. Raises
-    ``TadsrError`` as ``open_restorer``.
+    ``TadsrError`` as ``open_predictor``.
     """
     if path.suffix == SUFFIX:
-        return {f"{name}, {each}": partial(restored, restorer) for each, restorer in open_precisions(path).items()}
+        return {f"{name}, {each}": partial(restored, predictor) for each, predictor in open_precisions(path).items()}
     if path.is_dir():
         return {name: partial(finished, path)}
-    return {name: partial(restored, open_restorer(path, options))}
+    return {name: partial(restored, open_predictor(path, options))}
 
 
 def saved(results: Iterable[Result], folder: Path) -> Iterator[Result]:

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime import commands
-from train.checkpoints import describe, save_network
-from train.errors import TrainError
+from tadsr import commands
+from train.engine.checkpoints import describe, save_network
+from train.engine.errors import TrainError
+from train.engine.settings import Model, preset_model
 from train.networks.families import AnyAutoencoder, AnyUNet, build_autoencoder, build_unet
-from train.settings import Model, preset_model
 
 PREFIXES = ("module.", "_orig_mod.")
 """What DistributedDataParallel and torch.compile put before every name."""

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from runtime import commands
-from train.checkpoints import BUILDERS, load_network, save_network
-from train.errors import TrainError
+from tadsr import commands
+from train.engine.checkpoints import BUILDERS, load_network, save_network
+from train.engine.errors import TrainError
 
 
 def publish(source: Path, folder: Path) -> Path:

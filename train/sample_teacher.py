@@ -14,19 +14,19 @@ from lightning_fabric import Fabric
 from numpy.random import SeedSequence
 from torch import Tensor
 
-from runtime import commands
 from runtime.atomic import replacing
-from train.checkpoints import save_tensors
-from train.data import loader
-from train.diffusion import prior_sample
+from tadsr import commands
+from train.data.crops import loader
+from train.data.teacher_samples import DESCRIPTION, file_hash, holds_samples, read_description, samples_file
+from train.diffusion.latents import condition
+from train.diffusion.process import prior_sample
 from train.distill import DistillSettings, DistillTask
-from train.errors import TrainError
-from train.latents import condition
-from train.progress import Steps
-from train.run_folder import plain
-from train.settings import parse
-from train.sources import training_crops
-from train.teacher_samples import DESCRIPTION, file_hash, holds_samples, read_description, samples_file
+from train.engine.checkpoints import save_tensors
+from train.engine.errors import TrainError
+from train.engine.progress import Steps
+from train.engine.run_folder import plain
+from train.engine.settings import parse
+from train.engine.sources import training_crops
 
 
 def write_samples(settings: DistillSettings) -> None:

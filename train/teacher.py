@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime import commands
-from train import diffusion
-from train.inputs import load_autoencoder, load_teacher, start_from
-from train.latents import bind, condition, scale_of
-from train.loop import train
-from train.losses import mse
+from tadsr import commands
+from train.diffusion import process as diffusion
+from train.diffusion.latents import bind, condition, scale_of
+from train.diffusion.pixels import enlarge, to_model, to_picture
+from train.engine.loop import train
+from train.engine.noise import Noise
+from train.engine.pretrained import load_autoencoder, load_teacher, start_from
+from train.engine.settings import TrainingSettings, parse
+from train.engine.sources import training_crops
+from train.engine.task import OptimiserStep, Trainable
 from train.networks.families import build_unet
 from train.networks.memory import channels_last
-from train.noise import Noise
-from train.pixels import enlarge, to_model, to_picture
-from train.settings import TrainingSettings, parse
-from train.sources import training_crops
-from train.task import Player, Round
+from train.objectives.losses import mse
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class TeacherTask:
         if settings.init is not None:
             start_from(load_teacher(settings.init, settings.model)[0], teacher, settings.init)
         self.scale = scale_of(self.autoencoder, teacher)
-        self.players = {"teacher": Player(teacher)}
+        self.trainables = {"teacher": Trainable(teacher)}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.autoencoder, device)
 
-    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+    def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
         given = condition(self.autoencoder, batch["lq"], self.scale)
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
@@ -61,8 +61,8 @@ class TeacherTask:
         t = random.times(self.schedule.steps, len(z_0))
         z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
         scaled = diffusion.scale_input(self.schedule, z_t, t)
-        predicted = self.players["teacher"].network(scaled, t, *given)
-        yield Round("teacher", {"mse": mse(predicted, z_0)})
+        predicted = self.trainables["teacher"].network(scaled, t, *given)
+        yield OptimiserStep("teacher", {"mse": mse(predicted, z_0)})
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         given = condition(self.autoencoder, batch["lq"], self.scale)

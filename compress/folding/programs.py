@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from compress.deployed import Deployed
+from compress.folding.deployed import Deployed
 from runtime.atomic import replacing
-from train.measuring import macs_per_pixel
+from train.evaluation.measuring import macs_per_pixel
 
 
 def export_free(network: nn.Module, align: int) -> ExportedProgram:

@@ -5,13 +5,13 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from train.diffusion import Schedule
-from train.errors import TrainError
-from train.latents import scale_of
+from train.diffusion.latents import scale_of
+from train.diffusion.pixels import enlarge, to_model, to_picture
+from train.diffusion.process import Schedule
+from train.engine.errors import TrainError
 from train.networks.swin import SwinBlock, WindowAttention
 from train.networks.swin_unet import ResBlock, SwinUNet
 from train.networks.vq import VQAutoencoder
-from train.pixels import enlarge, to_model, to_picture
 
 
 class ConstantAttention(WindowAttention):

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compress.finetune import FinetuneTask, LRStudent, without_noise
-from compress.measure import measure, measure_opened
-from compress.opened import count_macs, open_model
-from compress.rows import Row
-from train.latents import condition
-from train.pixels import to_picture
-from train.restorers import SamplingOptions, padded_restorer
+from compress.reporting.measure import measure, measure_opened
+from compress.reporting.opened import count_macs, open_model
+from compress.reporting.rows import Row
+from train.diffusion.latents import condition
+from train.diffusion.pixels import to_picture
+from train.evaluation.predictors import SamplingOptions, padded_predictor
+from train.finetuning.task import FinetuneTask, LRStudent, without_noise
 
 
 def add_rows(
@@ -22,7 +22,7 @@ def add_rows(
     """The rows ``unfolded``, the student with the full encoder and decoder, and ``folded``, the program, beside it.
 
     Folding itself is exact, so what is between them is the LR encoder's error (and a VQ decoder's, deployed).
-    Raises ``TadsrError`` as ``compress.measure.measure``.
+    Raises ``TadsrError`` as ``compress.reporting.measure.measure``.
     """
     student, autoencoder = trained.student, task.whole(trained)
 
@@ -32,15 +32,15 @@ def add_rows(
         decoded = autoencoder.decode(without_noise(student, task.schedule, given))
         return to_picture(task.colour.of_model(given.lq, decoded))
 
-    restorer = padded_restorer(unfolded, student.stride, task.scale)
+    predictor = padded_predictor(unfolded, student.stride, task.scale)
     before = measure(
         "unfolded",
-        restorer,
+        predictor,
         pairs,
         report,
         against=None,
         size=None,
-        macs_per_pixel=count_macs(restorer),
+        macs_per_pixel=count_macs(predictor),
         parameters=sum(p.numel() for network in (autoencoder, student) for p in network.parameters()),
         provenance=dict(provenance),
     )

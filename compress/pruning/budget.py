@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.pruning.dependencies import Coupling
-from train.errors import TrainError
+from train.engine.errors import TrainError
 
 
 @dataclass(frozen=True)

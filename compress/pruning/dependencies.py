@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 
 
 @dataclass(frozen=True)

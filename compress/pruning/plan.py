@@ -12,12 +12,12 @@ from compress.pruning.budget import choose, layer_costs, layer_macs, layer_param
 from compress.pruning.cut import cut
 from compress.pruning.dependencies import couplings
 from compress.pruning.importance import importances
-from compress.pruning.inputs import Inputs
 from compress.pruning.part import Part
 from compress.pruning.settings import PruneSettings
-from train.data import Sample, loader
-from train.noise import Noise
-from train.processes import connect, world_size
+from train.data.crops import Sample, loader
+from train.engine.noise import Noise
+from train.engine.processes import connect, world_size
+from train.finetuning.inputs import Inputs
 
 TOGETHER = 4
 """Samples per backward pass of the measurement: with fewer, more random signs are seen."""

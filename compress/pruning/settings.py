@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from train.errors import TrainError
-from train.settings import TrainingSettings
+from train.engine.errors import TrainError
+from train.engine.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from compress.pruning.inputs import EnlargedPictures, Inputs, StudentLatents
 from compress.pruning.part import Part
 from compress.pruning.plan import pruned
 from compress.pruning.settings import PruneSettings, check
-from train import checkpoints
-from train.data import Sample
-from train.inputs import load_autoencoder
-from train.losses import frequency_l1, l1
+from train.data.crops import Sample
+from train.diffusion.pixels import to_picture
+from train.engine import checkpoints
+from train.engine.noise import Noise
+from train.engine.pretrained import load_autoencoder
+from train.engine.run_folder import CHECKPOINT
+from train.engine.task import OptimiserStep, Trainable
+from train.finetuning.inputs import EnlargedPictures, Inputs, StudentLatents
 from train.networks.memory import channels_last
-from train.noise import Noise
-from train.pixels import to_picture
-from train.run_folder import CHECKPOINT
-from train.task import Player, Round
+from train.objectives.losses import frequency_l1, l1
 
 
 class PruneTask:
@@ -46,23 +46,23 @@ class PruneTask:
         else:
             autoencoder = load_autoencoder(settings.autoencoder, settings.model)
             autoencoder.register_module(settings.part, pruned(self.full, self.inputs, dataset, settings))
-        player = Part(autoencoder, settings.part)
-        player.module.requires_grad_(True)
-        self.players = {"autoencoder": Player(player)}
+        trainable = Part(autoencoder, settings.part)
+        trainable.module.requires_grad_(True)
+        self.trainables = {"autoencoder": Trainable(trainable)}
 
     def to(self, device: torch.device) -> None:
         channels_last(self.full, device)
         self.inputs.to(device)
 
-    def rounds(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[Round]:
+    def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
         with torch.no_grad():
             x = self.inputs(batch, random)
             target = self.full(x)
-        answer = self.players["autoencoder"].network(x)
+        answer = self.trainables["autoencoder"].network(x)
         terms = {"l1": l1(answer, target)}
         if self.settings.part == "decoder":
             terms["frequency"] = self.settings.frequency_weight * frequency_l1(answer, target)
-        yield Round("autoencoder", terms)
+        yield OptimiserStep("autoencoder", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         assert isinstance(network, Part)

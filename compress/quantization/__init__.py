@@ -3,7 +3,7 @@
 import logging
 import warnings
 
-from runtime.extras import require
+from tadsr.extras import require
 
 require("compress", "torchao", "nncf")
 

@@ -19,7 +19,7 @@ from compress.quantization.layers import Layer, check_names, layers
 from compress.quantization.sensitivity import Sensitivity, scan, worth_keeping
 from compress.quantization.settings import AUTO, NONE, QuantizeSettings
 from runtime.atomic import replacing
-from train.teacher_samples import file_hash
+from train.data.teacher_samples import file_hash
 
 SENSITIVITY = "sensitivity.json"
 SCANNED_BATCHES = 4

@@ -11,11 +11,11 @@ from torch.fx import GraphModule
 from torch.utils.data import Dataset
 
 from compress.quantization.quantizer import Int8Quantizer
-from train.data import Sample
-from train.errors import TrainError
-from train.settings import TrainingSettings
-from train.sources import training_photos
-from train.teacher_samples import TeacherSamples
+from train.data.crops import Sample
+from train.data.teacher_samples import TeacherSamples
+from train.engine.errors import TrainError
+from train.engine.settings import TrainingSettings
+from train.engine.sources import training_photos
 
 os.environ.setdefault("NNCF_CI", "1")  # before its import: otherwise it reports its use to its makers
 

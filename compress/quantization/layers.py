@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
-from train.errors import TrainError
-from train.suggestions import did_you_mean
+from train.engine.errors import TrainError
+from train.engine.suggestions import did_you_mean
 
 _CONVOLUTION = torch.ops.aten.conv2d.default
 ADD = torch.ops.aten.add.Tensor

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.errors import TrainError
-from train.settings import TrainingSettings
+from train.engine.errors import TrainError
+from train.engine.settings import TrainingSettings
 
 AUTO = "AUTO"
 NONE = "NONE"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from torch.fx import GraphModule
 
-from runtime.program import ProgramCard, program_name
-from train.errors import TrainError
-from train.programs import open_program
+from tadsr.program import ProgramMetadata, program_name
+from train.engine.errors import TrainError
+from train.evaluation.programs import open_program
 
 
-def open_float(path: Path) -> tuple[GraphModule, ProgramCard]:
+def open_float(path: Path) -> tuple[GraphModule, ProgramMetadata]:
     """The graph of a float program of free size, and its card. Raises ``TrainError`` where it is another kind."""
     program, card = open_program(path)
     if any("quantize" in str(node.target) for node in program.graph.nodes):

@@ -15,18 +15,19 @@ import torch
 from keeping import keep, today
 from torch import Tensor
 
-from compress.finetune import FinetuneTask, LRStudent
-from compress.folding.settings import FoldSettings
-from runtime import commands
-from train import diffusion, scoring
-from train.diffusion import Schedule
+from tadsr import commands
+from train.diffusion import process as diffusion
+from train.diffusion.latents import Condition, bind
+from train.diffusion.pixels import to_model, to_picture
+from train.diffusion.process import Schedule
+from train.engine.loop import train
+from train.engine.settings import parse
+from train.engine.sources import training_data
 from train.evaluate import Pair, find_pairs
-from train.latents import Condition, bind
-from train.loop import train
-from train.pixels import to_model, to_picture
-from train.restorers import padded_restorer
-from train.settings import parse
-from train.sources import training_data
+from train.evaluation import scoring
+from train.evaluation.predictors import padded_predictor
+from train.finetuning.settings import FoldSettings
+from train.finetuning.task import FinetuneTask, LRStudent
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -77,9 +78,9 @@ def measured(arm: str, photos: Path, out: Path, steps: int, pairs: list[Pair]) -
     """Finetune, or go on with it, and score."""
     chosen = settings(photos, out / arm, steps)
     task = FinetuneTask(chosen, dataset := training_data(chosen))
-    plain = task.players["student"].network
+    plain = task.trainables["student"].network
     assert isinstance(plain, LRStudent)
-    task.players["student"].network = ARMS[arm](plain, task.schedule)
+    task.trainables["student"].network = ARMS[arm](plain, task.schedule)
     network, done = train(task, chosen, dataset)
     task.to(torch.device("cpu"))
     network.cpu()
@@ -87,7 +88,7 @@ def measured(arm: str, photos: Path, out: Path, steps: int, pairs: list[Pair]) -
     def restored(lr: Tensor) -> Tensor:
         return to_picture(task.autoencoder.decode(network(to_model(lr))[1]))
 
-    restore = padded_restorer(restored, PERIOD, task.scale)
+    restore = padded_predictor(restored, PERIOD, task.scale)
     rows = scoring.score_all((name, restore(lr, hr), hr, lr) for name, lr, hr in pairs)
     return {"steps": done, "batch": chosen.batch, "lr": chosen.lr, "seed": chosen.seed, **scoring.as_json(rows)}
 

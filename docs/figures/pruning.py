@@ -14,15 +14,15 @@ import numpy as np
 import yaml
 from keeping import keep, today
 
-from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
-from compress.pruning.restorer import restorer
-from runtime import commands, metrics
-from train import scoring
-from train.ablation_page import picture_sheet
-from train.checkpoints import load_autoencoder
+from compress.pruning.predictor import predictor
+from tadsr import commands
+from train.engine.checkpoints import load_autoencoder
 from train.evaluate import Pair, find_pairs
-from train.restorers import Picture, Restorer
+from train.evaluation import metrics, scoring
+from train.evaluation.ablation_page import picture_sheet
+from train.evaluation.predictors import Picture, Predictor
+from train.finetuning.inputs import StudentLatents
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -31,15 +31,17 @@ JSON, PICTURE = HERE / "pruning.json", ROOT / "docs/pictures/pruning.jpg"
 SETTINGS = ("steps", "batch", "lr", "seed", "multiple", "measured_batches")
 
 
-def deployed(finetuned: Path, run: Path) -> tuple[Part, Restorer]:
+def deployed(finetuned: Path, run: Path) -> tuple[Part, Predictor]:
     """The decoder of a run, and the finetuned student with it."""
     full = load_autoencoder(finetuned / "autoencoder.safetensors")
     latents = StudentLatents(full, finetuned / "deployed_student.safetensors", finetuned / "lr_encoder.safetensors")
     decoder = Part(load_autoencoder(run / "autoencoder.safetensors"), "decoder")
-    return decoder, restorer(latents, decoder, seed=0)
+    return decoder, predictor(latents, decoder, seed=0)
 
 
-def point(model: tuple[Part, Restorer], pairs: list[Pair], full: list[Picture]) -> tuple[dict[str, Any], list[Picture]]:
+def point(
+    model: tuple[Part, Predictor], pairs: list[Pair], full: list[Picture]
+) -> tuple[dict[str, Any], list[Picture]]:
     """Sizes and mean scores, those against HR and the PSNR (RGB) against the full decoder's pictures; the pictures."""
     decoder, restore = model
     pictures = [restore(lr, None) for _, lr, _ in pairs]

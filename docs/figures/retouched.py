@@ -15,10 +15,10 @@ from rich.progress import track
 from scipy.ndimage import gaussian_filter
 
 import runtime
-from runtime import commands
-from train import scoring
+from tadsr import commands
 from train.evaluate import find_pairs
-from train.scoring import Picture
+from train.evaluation import scoring
+from train.evaluation.scoring import Picture
 
 JSON = Path(__file__).with_name("retouched.json")
 NEIGHBOURHOOD = 4.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from apps.plot import MARGIN, document
+from apps.benchmarks.plot import MARGIN, document
 
 LEFT, TOP, SIDE, HEIGHT = 64, 66, 390, 300
 """The field of the dots: its left and top edge, its width and height."""
@@ -52,7 +52,7 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Round values within the scale, about six."""
+        """OptimiserStep values within the scale, about six."""
         low, high = sorted((self.low, self.high))
         raw = (high - low) / 6
         power = 10 ** math.floor(math.log10(raw))

@@ -17,12 +17,12 @@ import yaml
 from keeping import keep, today
 
 from apps.recipe import run_recipe
-from compress.opened import count_macs
-from runtime import commands
+from compress.reporting.opened import count_macs
 from runtime.atomic import replacing
-from train.errors import TrainError
-from train.presets import PRESETS
-from train.restorers import SamplingOptions, open_restorer
+from tadsr import commands
+from train.engine.errors import TrainError
+from train.engine.presets import PRESETS
+from train.evaluation.predictors import SamplingOptions, open_predictor
 
 HERE = Path(__file__).parent
 ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
@@ -89,7 +89,7 @@ def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: 
     found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
     if model.suffix != PROGRAM:
         return found
-    return found | {"macs_per_pixel": count_macs(open_restorer(model, SamplingOptions()))}
+    return found | {"macs_per_pixel": count_macs(open_predictor(model, SamplingOptions()))}
 
 
 def _within(folders: Mapping[str, Path], file: str) -> Path:

@@ -14,8 +14,8 @@ import yaml
 from keeping import keep
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from runtime import commands
-from train.errors import TrainError
+from tadsr import commands
+from train.engine.errors import TrainError
 
 JSON = Path(__file__).with_suffix(".json")
 PAUSE = 300

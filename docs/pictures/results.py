@@ -10,11 +10,11 @@ from sheet import QUALITY, Picture, Row, sheet
 from skimage import data
 
 import runtime
-from train.degradation import DegradationSettings, degrade
+from train.data.degradation import DegradationSettings, degrade
+from train.diffusion.pixels import from_tensor, to_tensor
+from train.engine.settings import SCALE
 from train.evaluate import Pair, find_pairs
-from train.pixels import from_tensor, to_tensor
-from train.scoring import bicubic
-from train.settings import SCALE
+from train.evaluation.scoring import bicubic
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "tests" / "photos"

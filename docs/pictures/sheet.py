@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 
 import runtime
-from runtime import commands
 from runtime.pictures.saving import check_output
-from train.photos import find_photos, load_photo
-from train.scoring import bicubic
+from tadsr import commands
+from train.data.photos import find_photos, load_photo
+from train.evaluation.scoring import bicubic
 
 Picture = NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from export.mil.census import census
 from export.mil.package import read_package
-from runtime import commands
+from tadsr import commands
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from runtime.atomic import replacing
 from runtime.backends import build_engine
 from runtime.backends.build_engine import BuildError, Settings
 from runtime.cache import cache_folder
-from runtime.program import ProgramCard
+from tadsr.program import ProgramMetadata
 
 SCRIPT = "build_engine.py"
 
@@ -26,7 +26,7 @@ def lacking() -> str | None:
     return None
 
 
-def write_script(folder: Path, card: ProgramCard) -> Path:
+def write_script(folder: Path, card: ProgramMetadata) -> Path:
     """A script that builds engines where tadsr is not: ``build_engine``, with the card's tiles and alignment."""
     source = Path(build_engine.__file__).read_text(encoding="utf-8")
     for line, filled in (

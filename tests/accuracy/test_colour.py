@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 import runtime
-from runtime.metrics import ciede2000, lab
 from tests.runtime.profiles import PRIMARIES, rgb_profile
-from train.photos import load_photo
+from train.data.photos import load_photo
+from train.evaluation.metrics import ciede2000, lab
 
 PHOTOS = sorted((Path(__file__).parents[1] / "photos" / "HR").glob("*.png"))
 MEAN, FLAT = 1.0, 0.5

@@ -11,12 +11,12 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 import runtime
-from compress.budgets import judge, read_budgets
-from compress.measure import measure
-from compress.opened import open_model
-from compress.rows import Row, read_report
-from train.checkpoints import load_network, save_network
-from train.restorers import Picture, Restorer, SamplingOptions
+from compress.reporting.budgets import judge, read_budgets
+from compress.reporting.measure import measure
+from compress.reporting.opened import open_model
+from compress.reporting.rows import Row, read_report
+from train.engine.checkpoints import load_network, save_network
+from train.evaluation.predictors import Picture, Predictor, SamplingOptions
 
 TESTS = Path(__file__).parents[1]
 WEIGHTS, PHOTOS = TESTS.parent / "train/weights/mobile", TESTS / "photos"
@@ -40,14 +40,14 @@ STAGES = {
 """In the order in which they are measured."""
 
 
-def opened(stage: Stage) -> Restorer:
-    return open_model(stage.model, SamplingOptions(), precision=stage.precision).restorer
+def opened(stage: Stage) -> Predictor:
+    return open_model(stage.model, SamplingOptions(), precision=stage.precision).predictor
 
 
-def measured(name: str, restorer: Restorer, report: Path) -> Row:
+def measured(name: str, predictor: Predictor, report: Path) -> Row:
     return measure(
         name,
-        restorer,
+        predictor,
         PHOTOS,
         report,
         against=STAGES[name].against,
@@ -73,10 +73,10 @@ def test_committed_weights_keep_to_their_budgets(report: Path) -> None:
     assert {budget.stage for budget in BUDGETS.budgets} == STAGES.keys(), "every row has budgets"
 
 
-def broken(name: str, restorer: Restorer, report: Path, tmp_path: Path) -> list[str]:
-    """The breaches of the row ``name`` measured with that restorer in the place of the committed model."""
+def broken(name: str, predictor: Predictor, report: Path, tmp_path: Path) -> list[str]:
+    """The breaches of the row ``name`` measured with that predictor in the place of the committed model."""
     shutil.copytree(report, tmp_path / "report")
-    measured(name, restorer, tmp_path / "report")
+    measured(name, predictor, tmp_path / "report")
     return judge(read_report(tmp_path / "report"), BUDGETS).breaches
 
 
@@ -84,8 +84,8 @@ def test_weights_of_four_bits_are_noticed(report: Path, tmp_path: Path) -> None:
     network, description = load_network(WEIGHTS / "student.safetensors", "unet")
     save_network(tmp_path / "student.safetensors", rounded(network.state_dict()), description)
     options = SamplingOptions(WEIGHTS / "autoencoder.safetensors")
-    restorer = open_model(tmp_path / "student.safetensors", options).restorer
-    breaches = broken("student", restorer, report, tmp_path)
+    predictor = open_model(tmp_path / "student.safetensors", options).predictor
+    breaches = broken("student", predictor, report, tmp_path)
     assert breaches
     assert all(line.startswith("student ") for line in breaches)
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 import runtime
 from tests.shared import shared
-from train import scoring
+from train.data.photos import load_photo
 from train.evaluate import find_pairs, restored
-from train.photos import load_photo
+from train.evaluation import scoring
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 """Public-domain and CC0 photos; none of them was trained on."""

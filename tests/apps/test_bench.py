@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from apps import bench
-from apps.precisions import usable_files
+from apps.benchmarks import bench
+from apps.benchmarks.precisions import usable_files
 from runtime.bundle import Artifact, read_bundle, write_bundle
 
 from .commands import Tadsr
@@ -109,7 +109,10 @@ def test_bundles_that_cannot_be_timed(tadsr: Tadsr, toy_bundle: Path, tmp_path: 
 
 
 def test_peak_memory_grows_with_what_is_held() -> None:
-    script = "from apps.fresh import peak_memory as peak; before = peak(); held = b'x' * 2**26; print(before, peak())"
+    script = (
+        "from apps.benchmarks.fresh import peak_memory as peak; "
+        "before = peak(); held = b'x' * 2**26; print(before, peak())"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     if "None" in done.stdout:
         pytest.skip("this system does not tell a process its memory")

@@ -69,7 +69,11 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == PACKAGES
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pt", ".ckpt"))]
-    for data in ("runtime/naturalness.npz", "train/configs/mobile.yaml", *(f"{name}/py.typed" for name in PACKAGES)):
+    for data in (
+        "train/evaluation/naturalness.npz",
+        "train/configs/mobile.yaml",
+        *(f"{name}/py.typed" for name in PACKAGES),
+    ):
         assert data in names
 
 

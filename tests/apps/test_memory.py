@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apps import memory
+from apps.benchmarks import memory
 from runtime.tiles.memory import MEASURED
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def test_the_measuring_command_writes_what_the_runtime_reads(toy_bundle: Path, m
 
 
 def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "apps.memory", "--bundle", str(tmp_path / "none.tadsr")]
+    command = [sys.executable, "-m", "apps.benchmarks.memory", "--bundle", str(tmp_path / "none.tadsr")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path / 'none.tadsr'}: no such bundle; check the name\n"

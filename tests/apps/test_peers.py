@@ -6,10 +6,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from apps import bench, peers
-from apps.bench import BenchReport, show_bench
+from apps.benchmarks import bench, peers
+from apps.benchmarks.bench import BenchReport, show_bench
+from apps.benchmarks.peers import NetworkTiming, count, rrdb, srvgg, time_rounds, time_side_by_side
 from apps.errors import CommandError
-from apps.peers import NetworkTiming, count, rrdb, srvgg, time_rounds, time_side_by_side
 from runtime.bundle import read_bundle
 from tests.conftest import write_toy_bundle
 

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from apps.plot import WIDTH, Bar, bar_chart
+from apps.benchmarks.plot import WIDTH, Bar, bar_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 

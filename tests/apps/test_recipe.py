@@ -10,7 +10,7 @@ import pytest
 import runtime
 from apps import recipe
 from apps.errors import CommandError
-from train.presets import preset_defaults
+from train.engine.presets import preset_defaults
 
 from .commands import Tadsr
 

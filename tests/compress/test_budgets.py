@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from compress.budgets import SHIPPED, Verdict, judge, read_budgets
-from compress.rows import PairsIdentity, Report, Row, Tile, Worst
-from train.errors import TrainError
+from compress.reporting.budgets import SHIPPED, Verdict, judge, read_budgets
+from compress.reporting.rows import PairsIdentity, Report, Row, Tile, Worst
+from train.engine.errors import TrainError
 
 WORST = Worst("a.png", 30.0, Tile("a.png", 0, 0, 64, 64, 20.0))
 GOOD_QAT = {

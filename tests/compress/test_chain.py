@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.rows import read_report
+from compress.reporting.rows import read_report
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "train/weights/mobile/deployed"
@@ -47,7 +47,7 @@ def commands(folder: Path) -> list[list[str]]:
         ],
         ["export.onnx", str(int8), "-o", str(folder / "student.onnx")],
         ["export.bundle", str(int8), "-o", str(bundle)],
-        ["compress.measure", "onnx-int8", str(bundle), "--precision=int8", "--against=qat", *row],
+        ["compress.reporting.measure", "onnx-int8", str(bundle), "--precision=int8", "--against=qat", *row],
         [
             *("compress.report", str(folder / "report"), "--html", str(folder / "report.html")),
             *("--budgets", str(folder / "budgets.yaml")),

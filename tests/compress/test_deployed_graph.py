@@ -10,18 +10,18 @@ import torch.ao.quantization.fx._decomposed  # registers the operators of quanti
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from compress.colour import KeptColour
-from compress.deployed import Deployed, fold
+from compress.folding.deployed import Deployed, fold
 from compress.folding.programs import export_program, export_static
-from compress.graph_facts import convolutions, free_sizes, largest_rank, operators
-from compress.pruning.inputs import StudentLatents, load_lr_encoder
-from compress.radius import receptive_radius
-from train import diffusion
-from train.checkpoints import load_autoencoder, load_unet
+from compress.folding.radius import receptive_radius
+from tests.compress.graph_facts import convolutions, free_sizes, largest_rank, operators
+from train.diffusion import process as diffusion
+from train.diffusion.pixels import to_model, to_picture
+from train.engine.checkpoints import load_autoencoder, load_unet
+from train.engine.noise import Noise
+from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.inputs import StudentLatents, load_lr_encoder
 from train.networks.autoencoder import Autoencoder
 from train.networks.unet import UNet
-from train.noise import Noise
-from train.pixels import to_model, to_picture
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "train/weights/mobile/deployed"
 AUTOENCODER, STUDENT, LR_ENCODER = (
@@ -73,7 +73,7 @@ def test_shipped_weights_folded_are_the_unfolded_pipeline(shipped: Deployed) -> 
     autoencoder = load_autoencoder(AUTOENCODER)
     lr = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
     z_0 = StudentLatents(autoencoder, STUDENT, LR_ENCODER)({"lq": lr}, Noise(0, 0))
-    kept = KeptColour(4).of_model(to_model(lr), autoencoder.decode(z_0))
+    kept = ColourCorrection(4).of_model(to_model(lr), autoencoder.decode(z_0))
     torch.testing.assert_close(shipped(lr), to_picture(kept), atol=1e-4, rtol=0)
 
 

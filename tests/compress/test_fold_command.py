@@ -13,27 +13,27 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from compress import fold
-from compress.colour import KeptColour
-from compress.finetune import FinetuneTask
-from compress.folding.settings import FoldSettings
-from compress.pruning.inputs import load_lr_encoder
-from compress.rows import read_report
-from runtime.program import read_card
+from compress.reporting.rows import read_report
+from tadsr.program import read_metadata
 from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
-from train import scoring
-from train.checkpoints import describe, load_autoencoder, save_network
-from train.diffusion import ScheduleConfig
-from train.errors import TrainError
+from train.data.teacher_samples import DESCRIPTION, samples_file
+from train.diffusion.pixels import from_tensor, to_tensor
+from train.diffusion.process import ScheduleConfig
+from train.engine.checkpoints import describe, load_autoencoder, save_network
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.engine.settings import parse
+from train.engine.sources import some_photos, training_data
 from train.evaluate import find_pairs
+from train.evaluation import scoring
+from train.evaluation.predictors import Picture, SamplingOptions, open_predictor
+from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.inputs import load_lr_encoder
+from train.finetuning.settings import FoldSettings
+from train.finetuning.task import FinetuneTask
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
 from train.networks.unet import UNet, UNetConfig
-from train.noise import Noise
-from train.pixels import from_tensor, to_tensor
-from train.restorers import Picture, SamplingOptions, open_restorer
-from train.settings import parse
-from train.sources import some_photos, training_data
-from train.teacher_samples import DESCRIPTION, samples_file
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_no_steps_fold_what_is_given(folder: Path, tmp_path: Path, monkeypatch: 
     assert program.state_dict["decoder.1.conv1.weight"].shape == (5, 8, 3, 3)
     given = load_lr_encoder(folder / "lr_encoder.safetensors", 3).layers[0].get_parameter("weight")
     assert torch.equal(program.state_dict["lr_encoder.layers.0.weight"], given)
-    provenance = read_card(tmp_path / "o/student.pt2").provenance
+    provenance = read_metadata(tmp_path / "o/student.pt2").provenance
     assert provenance["finetuning"]["steps"] == 0
     assert provenance["autoencoder"]["widths"]["decoder.1.conv1"] == [8, 5]
     assert "--steps=0" in provenance["command"]
@@ -92,7 +92,7 @@ def test_no_steps_fold_what_is_given(folder: Path, tmp_path: Path, monkeypatch: 
 
 def test_finetuning_starts_from_the_lr_encoder(folder: Path, tmp_path: Path) -> None:
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2))
-    network = FinetuneTask(settings, training_data(settings)).players["student"].network
+    network = FinetuneTask(settings, training_data(settings)).trainables["student"].network
     given = load_lr_encoder(folder / "lr_encoder.safetensors", 3).state_dict()
     assert all(torch.equal(network.state_dict()[f"lr_encoder.{name}"], value) for name, value in given.items())
     assert all(parameter.requires_grad for parameter in network.parameters())
@@ -137,13 +137,13 @@ def test_the_teachers_discriminator_judges_the_deployed_student(
     given["train_decoder"] = train_decoder
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **given))
     task = FinetuneTask(settings, training_data(settings))
-    assert list(task.players) == ["student", "discriminator"]
+    assert list(task.trainables) == ["student", "discriminator"]
     batch = {"hq": torch.rand(2, 3, 32, 32), "lq": torch.rand(2, 3, 8, 8)}
-    theirs, ours = task.rounds(batch, Noise(seed=0, step=0))
+    theirs, ours = task.optimiser_steps(batch, Noise(seed=0, step=0))
     theirs.terms["discriminator"].backward()
-    student = task.players["student"].network
+    student = task.trainables["student"].network
     assert all(parameter.grad is None for parameter in student.parameters())
-    assert any(parameter.grad is not None for parameter in task.players["discriminator"].network.parameters())
+    assert any(parameter.grad is not None for parameter in task.trainables["discriminator"].network.parameters())
     ours.terms["adversarial"].backward()
     moved = {name for name, parameter in student.named_parameters() if parameter.grad is not None}
     assert any(name.startswith("student.") for name in moved)
@@ -162,7 +162,7 @@ def test_the_discriminator_needs_more_than_a_border(folder: Path, tmp_path: Path
 
 def with_colours(lr: Picture, sr: Picture) -> Picture:
     """Those that the deployed graph keeps."""
-    return from_tensor(KeptColour(4)(to_tensor(lr), to_tensor(sr)))
+    return from_tensor(ColourCorrection(4)(to_tensor(lr), to_tensor(sr)))
 
 
 def test_unfolded_has_the_decoder_that_was_trained(
@@ -173,10 +173,10 @@ def test_unfolded_has_the_decoder_that_was_trained(
     out = tmp_path / "o"
     run(monkeypatch, arguments(folder, out, steps=3, **given))
     networks = SamplingOptions(out / "autoencoder.safetensors")
-    restorer = open_restorer(out / "deployed_student.safetensors", networks)
+    predictor = open_predictor(out / "deployed_student.safetensors", networks)
     rows = {row.stage: row.figures for row in read_report(tmp_path / "report").rows}
     pairs = find_pairs(folder / "pairs")
-    scored = scoring.score_all((name, with_colours(lr, restorer(lr, hr)), hr, lr) for name, lr, hr in pairs)
+    scored = scoring.score_all((name, with_colours(lr, predictor(lr, hr)), hr, lr) for name, lr, hr in pairs)
     assert rows["unfolded"]["psnr_y"] == pytest.approx(scoring.mean(scored.values())["psnr_y"], abs=0.01)
 
 
@@ -186,8 +186,8 @@ def test_two_discriminators_move_before_the_student(folder: Path, tmp_path: Path
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder, tmp_path, steps=2, **options))
     task = FinetuneTask(settings, training_data(settings))
     batch = {"hq": torch.rand(2, 3, 32, 32), "lq": torch.rand(2, 3, 8, 8)}
-    *others, student = task.rounds(batch, Noise(seed=0, step=0))
-    assert [each.player for each in others] == ["discriminator", "patch_discriminator"] == list(task.players)[1:]
+    *others, student = task.optimiser_steps(batch, Noise(seed=0, step=0))
+    assert [each.trainable for each in others] == ["discriminator", "patch_discriminator"] == list(task.trainables)[1:]
     assert {"adversarial", "texture"} <= set(student.terms)
 
 
@@ -223,7 +223,7 @@ def test_rows_of_the_report(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     rows = {row.stage: row for row in read_report(report).rows}
     assert rows.keys() == {"unfolded", "folded"}
     assert rows["folded"].against == "unfolded"
-    assert rows["folded"].figures["macs_per_pixel"] == read_card(tmp_path / "o/student.pt2").macs_per_pixel
+    assert rows["folded"].figures["macs_per_pixel"] == read_metadata(tmp_path / "o/student.pt2").macs_per_pixel
     assert rows["folded"].figures["psnr_previous"] < 60  # the LR encoder is not the full one
 
 

@@ -13,19 +13,19 @@ from torch import Tensor, nn
 from compress import fold
 from compress.folding.programs import export_static
 from compress.folding.reference import DeployedReference, fold_reference, fold_swin_unet
-from compress.graph_facts import free_sizes, largest_rank
-from runtime.program import read_card
+from tadsr.program import read_metadata
+from tests.compress.graph_facts import free_sizes, largest_rank
+from tests.reference.seeded_weights import filled
 from tests.tiny import SWIN, VQ, write_official, write_photos, write_reduced_preset
-from train import diffusion
-from train.diffusion import ScheduleConfig
-from train.errors import TrainError
-from train.latents import bind, condition
+from train.diffusion import process as diffusion
+from train.diffusion.latents import bind, condition
+from train.diffusion.pixels import to_picture
+from train.diffusion.process import ScheduleConfig
+from train.engine.errors import TrainError
+from train.engine.settings import preset_model
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
 from train.official import official_autoencoder, official_teacher
-from train.pixels import to_picture
-from train.rs_fill import filled
-from train.settings import preset_model
 
 SCHEDULE = diffusion.schedule(ScheduleConfig())
 
@@ -145,7 +145,7 @@ def test_command_folds_official_files(tmp_path: Path, monkeypatch: pytest.Monkey
     program = torch.export.load(tmp_path / "o/student.32.pt2")
     lr = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(program.module()(lr), _folded(tmp_path)(lr), atol=1e-5, rtol=0)
-    card = read_card(tmp_path / "o/student.32.pt2")
+    card = read_metadata(tmp_path / "o/student.32.pt2")
     assert (card.name, card.scale, card.align, card.tiles) == ("reference", 4, 16, [32])
     assert card.macs_per_pixel > 0
 

@@ -8,25 +8,25 @@ import torch
 from torch import nn
 
 from compress import fold
-from compress.finetune import FinetuneTask
-from compress.folding.settings import FoldSettings
-from compress.folding.static_decoder import enlarging, static_decoder
-from compress.folding.statistics import measure_statistics
-from compress.graph_facts import free_sizes, largest_rank, operators
-from runtime.program import read_card
+from tadsr.program import read_metadata
+from tests.compress.graph_facts import free_sizes, largest_rank, operators
+from tests.reference.seeded_weights import filled
 from tests.tiny import LR_ENCODER, STUDENT, VQ, write_official, write_photos, write_reduced_preset
-from train.checkpoints import describe, load_autoencoder, save_network
-from train.diffusion import ScheduleConfig
-from train.errors import TrainError
+from train.diffusion.process import ScheduleConfig
+from train.engine.checkpoints import describe, load_autoencoder, save_network
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.engine.settings import parse
+from train.engine.sources import training_data
+from train.finetuning.settings import FoldSettings
+from train.finetuning.static_decoder import enlarging, static_decoder
+from train.finetuning.statistics import measure_statistics
+from train.finetuning.task import FinetuneTask
 from train.networks.layers import NearestUpsample
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
-from train.noise import Noise
-from train.rs_fill import filled
-from train.settings import parse
-from train.sources import training_data
 
 ALLOWED = {"conv2d", "relu", "silu", "add", "sub", "mul", "cat", "pixel_shuffle", "clamp"}
 
@@ -110,7 +110,7 @@ def test_a_finetuned_student_is_folded_into_convolutions(folder: Path, monkeypat
     assert free_sizes(static) == []
     lr = torch.rand(1, 3, 128, 128)
     torch.testing.assert_close(static.module()(lr), program.module()(lr), atol=1e-6, rtol=0)
-    card = read_card(out / "student.pt2")
+    card = read_metadata(out / "student.pt2")
     assert (card.scale, card.align, card.provenance["finetuning"]["steps"]) == (4, 2, 2)
 
 
@@ -118,10 +118,10 @@ def test_decoder_learns_from_the_full_one(folder: Path) -> None:
     settings = parse(FoldSettings, "compress.fold", "", arguments(folder))
     made = FinetuneTask(settings, fold.training_data(settings))
     batch = {"hq": torch.rand(2, 3, 64, 64), "lq": torch.rand(2, 3, 16, 16)}
-    (turn,) = made.rounds(batch, Noise(seed=0, step=0))
+    (turn,) = made.optimiser_steps(batch, Noise(seed=0, step=0))
     assert turn.terms.keys() == {*("encoder", "l1", "frequency", "structure", "coarse", "border", "colour", "decoder")}
     torch.stack(list(turn.terms.values())).sum().backward()
-    assert all(parameter.grad is not None for parameter in made.players["student"].network.parameters())
+    assert all(parameter.grad is not None for parameter in made.trainables["student"].network.parameters())
     assert not any(parameter.requires_grad for parameter in made.autoencoder.parameters())
 
 
@@ -142,4 +142,4 @@ def test_a_pruned_vq_decoder_is_folded_as_it_is(folder: Path, monkeypatch: pytes
     monkeypatch.setattr("sys.argv", ["fold", *arguments(folder, out=folder / "pruned", steps=0, **given)])
     fold.main()
     assert operators(torch.export.load(folder / "pruned/student.pt2")) <= ALLOWED
-    assert read_card(folder / "pruned/student.pt2").provenance["finetuning"]["steps"] == 0
+    assert read_metadata(folder / "pruned/student.pt2").provenance["finetuning"]["steps"] == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.folding.interpolate import interpolate
+from train.finetuning.interpolation import interpolate
 
 
 @pytest.mark.parametrize("share", [0, 0.25, 1])

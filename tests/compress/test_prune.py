@@ -13,26 +13,26 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from compress import prune
-from compress.deployed import fold
+from compress.folding.deployed import fold
 from compress.pruning import dependencies
 from compress.pruning.budget import layer_macs
-from compress.pruning.inputs import StudentLatents
 from compress.pruning.part import Part
-from compress.pruning.restorer import restorer
+from compress.pruning.predictor import predictor
 from compress.pruning.settings import PruneSettings
-from compress.rows import read_report
+from compress.reporting.rows import read_report
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ, write_networks, write_photos, write_preset
 from tests.tiny import write_reduced_preset as reduced
-from train import diffusion
-from train.checkpoints import describe, load_autoencoder, load_network, load_unet, save_network
-from train.errors import TrainError
+from train.diffusion import process as diffusion
+from train.engine.checkpoints import describe, load_autoencoder, load_network, load_unet, save_network
+from train.engine.errors import TrainError
+from train.engine.settings import parse
+from train.evaluation.predictors import SamplingOptions, open_predictor
+from train.finetuning.inputs import StudentLatents
 from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.publish import publish
-from train.restorers import SamplingOptions, open_restorer
-from train.settings import parse
 
 DIFFUSION = {"steps": 4, "min_noise": 0.2}
 
@@ -94,11 +94,11 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path, monk
     folded = fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4)
     assert folded(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
     lr = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-    sampled = open_restorer(folder / "deployed_student.safetensors", SamplingOptions(path))
+    sampled = open_predictor(folder / "deployed_student.safetensors", SamplingOptions(path))
     assert sampled(lr, None).shape == (32, 48, 3)
 
     latents = StudentLatents(autoencoder, folder / "deployed_student.safetensors", folder / "lr_encoder.safetensors")
-    ours = restorer(latents, Part(autoencoder, "decoder"), seed=0)
+    ours = predictor(latents, Part(autoencoder, "decoder"), seed=0)
     theirs = folded(torch.from_numpy(lr).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0) * 255
     assert np.abs(ours(lr, None) - theirs.numpy()).max() <= 0.51
     assert ours(lr[:7, :9], None).shape == (28, 36, 3)

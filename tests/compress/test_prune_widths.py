@@ -13,7 +13,7 @@ from compress.pruning.cut import cut
 from compress.pruning.dependencies import Coupling, couplings
 from compress.pruning.importance import importances
 from tests.tiny import AUTOENCODER, FACE_VQ, VQ
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder
 from train.networks.narrow import layer_widths, narrow
 from train.networks.vq import VQAutoencoder, VQConfig

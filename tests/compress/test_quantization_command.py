@@ -18,13 +18,13 @@ pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'ta
 
 from compress import quantize
 from compress.quantization.calibrated import SENSITIVITY
-from compress.rows import read_report
+from compress.reporting.rows import read_report
 from runtime.errors import TadsrError
-from runtime.program import ProgramError, read_card
+from tadsr.program import ProgramError, read_metadata
 from tests.export.programs import TILE
-from train.errors import PhotoError, TrainError
-from train.programs import open_program
-from train.teacher_samples import file_hash
+from train.data.teacher_samples import file_hash
+from train.engine.errors import PhotoError, TrainError
+from train.evaluation.programs import open_program
 
 ROOT = Path(__file__).parents[2]
 Arguments = Callable[..., list[str]]
@@ -57,7 +57,7 @@ def test_a_program_for_every_size_its_card_and_the_scan_are_written(measured: Pa
         picture = torch.rand(1, 3, TILE, TILE)
         torch.testing.assert_close(static(picture), free(picture))
         assert free(torch.rand(2, 3, 12, 20)).shape == (2, 3, 48, 80)
-    card, before = read_card(measured / INT8), read_card(folded / "student.pt2")
+    card, before = read_metadata(measured / INT8), read_metadata(folded / "student.pt2")
     made = card.provenance["quantisation"]
     assert (card.name, card.tiles, card.effective_radius) == (before.name, before.tiles, before.effective_radius)
     assert made["finetuning"]["steps"] == 2

@@ -16,9 +16,9 @@ pytest.importorskip("torchao", reason="INT8 is made by torchao; pip install 'tad
 pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'tadsr[compress]'")
 
 from compress import quantize
-from compress.graph_facts import convolutions, free_sizes, largest_rank, operators
+from tests.compress.graph_facts import convolutions, free_sizes, largest_rank, operators
 from tests.export.programs import TILE
-from train.programs import open_program
+from train.evaluation.programs import open_program
 
 FREE, STATIC = "student.int8.pt2", f"student.int8.{TILE}.pt2"
 NAMES = [FREE, STATIC]

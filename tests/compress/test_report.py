@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from compress import report
-from compress.measure import measure
-from compress.rows import read_report
-from runtime import commands
+from compress.reporting.measure import measure
+from compress.reporting.rows import read_report
+from tadsr import commands
 from tests.tiny import write_photos
-from train.restorers import Picture
-from train.scoring import bicubic
+from train.evaluation.predictors import Picture
+from train.evaluation.scoring import bicubic
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +30,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def darker(lr: Picture, hr: Picture | None) -> Picture:
         return np.maximum(bicubic(lr, 4), 2) - np.uint8(2)
 
-    for stage, restorer, against, size in (
+    for stage, predictor, against, size in (
         ("folded", lambda lr, hr: bicubic(lr, 4), None, 100),
         ("qat", darker, "folded", 27),
     ):
         measure(
             stage,
-            restorer,
+            predictor,
             pairs,
             folder,
             against=against,

@@ -1,4 +1,4 @@
-"""Rows of a report: what ``compress.measure`` measures, writes and refuses."""
+"""Rows of a report: what ``compress.reporting.measure`` measures, writes and refuses."""
 
 import json
 import math
@@ -11,17 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from compress.comparison import mean_psnr, worst_tile
-from compress.measure import check_report, kept_picture, main, measure
-from compress.rows import FIGURES, Row, put_row, read_report, read_report_of
-from runtime import commands, metrics
-from runtime.metrics import MetricError
+from compress.reporting.comparison import mean_psnr, worst_tile
+from compress.reporting.measure import check_report, kept_picture, main, measure
+from compress.reporting.rows import FIGURES, Row, put_row, read_report, read_report_of
+from tadsr import commands
 from tests.tiny import write_networks
-from train.drawn import draw
-from train.errors import TrainError
+from train.data.drawn import draw
+from train.engine.errors import TrainError
 from train.evaluate import find_pairs
-from train.restorers import Picture, Restorer
-from train.scoring import bicubic
+from train.evaluation import metrics
+from train.evaluation.metrics import MetricError
+from train.evaluation.predictors import Picture, Predictor
+from train.evaluation.scoring import bicubic
 
 
 def write_pairs(folder: Path, seed: int = 0, count: int = 2) -> Path:
@@ -43,10 +44,12 @@ def enlarged(lr: Picture, hr: Picture | None) -> Picture:
     return bicubic(lr, 4)
 
 
-def row(stage: str, restorer: Restorer, pairs: Path, report: Path, against: str | None = None, size: int = 100) -> Row:
+def row(
+    stage: str, predictor: Predictor, pairs: Path, report: Path, against: str | None = None, size: int = 100
+) -> Row:
     return measure(
         stage,
-        restorer,
+        predictor,
         pairs,
         report,
         against=against,
@@ -212,7 +215,7 @@ def test_worst_tile_holds_the_only_error(size: tuple[int, int], place: tuple[flo
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """The exit code of the command."""
-    monkeypatch.setattr(sys, "argv", ["compress.measure", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["compress.reporting.measure", *map(str, arguments)])
     try:
         commands.run(main)
     except SystemExit as ended:
@@ -234,7 +237,7 @@ def test_command_measures_networks_and_bundles(
     assert teacher.figures["size"] == sum(file.stat().st_size for file in files)
     assert teacher.figures["macs_per_pixel"] > 0
     assert teacher.provenance["seed"] == 0
-    assert teacher.provenance["command"].startswith("python -m compress.measure teacher ")
+    assert teacher.provenance["command"].startswith("python -m compress.reporting.measure teacher ")
     assert bundle.figures["size"] == (toy_bundle / "toy.onnx").stat().st_size
 
     for mistake, message in (

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from compress.shown import encoded_again
-from train.latents import Condition
+from train.diffusion.latents import Condition
+from train.finetuning.shown import encoded_again
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 
 torch.manual_seed(0)

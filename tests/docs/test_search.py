@@ -48,7 +48,7 @@ def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.
         return subprocess.CompletedProcess(command, 0, json.dumps({word: {"mean": FIGURES} for word in words}))
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(search, "open_restorer", lambda program, options: program)
+    monkeypatch.setattr(search, "open_predictor", lambda program, options: program)
     monkeypatch.setattr(search, "count_macs", lambda program: 400_000)
     monkeypatch.setattr(search, "JSON", tmp_path / "search.json")
     monkeypatch.setattr("sys.argv", ["search.py", "photos", "val", str(tmp_path / "runs")])

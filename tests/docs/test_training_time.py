@@ -5,7 +5,7 @@ import pytest
 import training_time
 from torch.utils.tensorboard import SummaryWriter
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 
 
 def write_run(folder: Path, times: list[float]) -> None:

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch.export import Dim, ExportedProgram
 
-from compress.deployed import Deployed
-from compress.folding.static_decoder import static_decoder
-from compress.folding.statistics import measure_statistics
-from runtime.program import ProgramCard
+from compress.folding.deployed import Deployed
+from tadsr.program import ProgramMetadata
+from tests.reference.seeded_weights import filled
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ
+from train.finetuning.static_decoder import static_decoder
+from train.finetuning.statistics import measure_statistics
 from train.networks.autoencoder import Decoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
-from train.rs_fill import filled
 
 TILE = 32
 COLOUR = ["colour.mean", "colour.parts", "colour.spread", "colour.smooth"]
@@ -29,7 +29,7 @@ needs_coremltools = pytest.mark.skipif(not HAS_COREMLTOOLS, reason="needs coreml
 needs_executorch = pytest.mark.skipif(
     importlib.util.find_spec("executorch") is None, reason="needs executorch, which is not installed"
 )
-CARD = ProgramCard(
+CARD = ProgramMetadata(
     name="tiny",
     scale=4,
     align=2,

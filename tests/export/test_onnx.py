@@ -16,7 +16,7 @@ from export.errors import ExportError
 from export.onnx import FP32
 from export.program import Program, open_program
 from export.protocol import Report, Tile
-from runtime.program import ProgramError
+from tadsr.program import ProgramError
 from tests.export.programs import CARD, TILE
 
 

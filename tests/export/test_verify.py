@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from compress.rows import read_report, told
+from compress.reporting.rows import read_report, told
 from export.bundle import bundle
 from export.program import open_program
 from export.verify import verify

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from train.degradation import DegradationSettings, degrade
+from train.data.degradation import DegradationSettings, degrade
 
 HERE = Path(__file__).parent
 SIDE = 256

@@ -175,7 +175,7 @@ def test_a_real_package_agrees_with_onnx_runtime(
 ) -> None:
     from export import coreml, onnx
     from export.bundle import bundle as export
-    from runtime.metrics import psnr
+    from train.evaluation.metrics import psnr
 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     bundle = export([programs / "student.pt2"], tmp_path / "tiny.tadsr", (onnx.FP32, coreml.FP16), [TILE])

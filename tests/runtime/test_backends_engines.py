@@ -15,9 +15,9 @@ import runtime
 from runtime.backends import BACKENDS, Choice, Session, choose
 from runtime.bundle import Artifact, Bundle, read_bundle
 from runtime.errors import BackendError
-from runtime.metrics import psnr
 from tests.conftest import write_bundle_of
 from tests.export.programs import CARD, TILE, needs_executorch, needs_int8
+from train.evaluation.metrics import psnr
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)

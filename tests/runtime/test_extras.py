@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.extras import require
+from tadsr.extras import require
 
 
 def test_installed_packages_are_no_news() -> None:

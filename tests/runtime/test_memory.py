@@ -17,7 +17,7 @@ from .engines import watched
 ROOT = Path(__file__).parents[2]
 LIMITED = """
 import sys, numpy as np, runtime
-from apps.fresh import peak_memory
+from apps.benchmarks.fresh import peak_memory
 source, target, precision, limit, *tile = sys.argv[1:]
 with runtime.load(precision=precision, threads=2) as upscaler:
     upscaler.to_file(source, target, max_memory=limit, tile=int(tile[0]) if tile else None)
@@ -98,7 +98,7 @@ def test_what_cannot_be_held_is_refused_before_it_is_read(
 
 def test_the_measured_figures_name_their_command() -> None:
     measured = memory._measured()
-    assert measured["command"] == "python -m apps.memory"
+    assert measured["command"] == "python -m apps.benchmarks.memory"
     assert measured["machine"]["cpu"]
     assert {(row["backend"], row["precision"]) for row in measured["engines"]} >= {("onnx", "fp32"), ("onnx", "int8")}
 

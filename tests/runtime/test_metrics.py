@@ -11,8 +11,8 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from runtime import metrics
 from tests.shared import validation
+from train.evaluation import metrics
 
 COMPARE = [metrics.psnr_y, metrics.ssim_y, metrics.psnr_rgb, metrics.ssim_rgb, metrics.delta_e]
 

@@ -11,10 +11,10 @@ from PIL import Image, ImageFilter
 from scipy import ndimage, special
 from skimage import data
 
-from runtime import metrics, niqe
 from runtime.errors import TadsrError
 from tests.shared import validation
-from train import naturalness
+from train.evaluation import fit_naturalness as naturalness
+from train.evaluation import metrics, niqe
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_blur_noise_and_blocks_are_less_natural(photo: np.ndarray) -> None:
 
 def test_shipped_statistics_say_where_they_come_from() -> None:
     with np.load(metrics.NATURAL, allow_pickle=False) as stored:
-        assert stored["command"].item().startswith("python -m train.naturalness ")
+        assert stored["command"].item().startswith("python -m train.evaluation.fit_naturalness ")
         assert len(stored["photos"]) > 200
         assert stored["patches"].item() > 1000
         assert np.linalg.eigvalsh(stored["covariance"]).min() > 0
@@ -158,7 +158,7 @@ def test_fitting_command_writes_what_the_metric_reads(tmp_path: Path, photo: np.
     with np.load(tmp_path / "fit.npz") as stored:
         assert "too small.png" not in stored["photos"]
         assert stored["patches"].item() >= 72
-        assert stored["command"].item().startswith("python -m train.naturalness --photos")
+        assert stored["command"].item().startswith("python -m train.evaluation.fit_naturalness --photos")
     features = np.concatenate([naturalness.sharp_features(path) for path in photos.iterdir()])
     np.testing.assert_allclose(gaussian.mean, features.mean(axis=0))
     np.testing.assert_allclose(gaussian.covariance, np.cov(features.T), atol=1e-12)

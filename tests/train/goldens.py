@@ -1,6 +1,6 @@
 """A folder in the layout of the official goldens, but written by this project's own code, with settings of its own.
 
-It cannot show that the code is right; it shows that ``train.parity`` takes every setting from the folder.
+It cannot show that the code is right; it shows that ``tests.reference`` takes every setting from the folder.
 """
 
 import json
@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from train import diffusion
-from train.chop import chop, starts
-from train.diffusion import ScheduleConfig
+from tests.reference.chop import chop, starts
+from tests.reference.seeded_weights import filled, sha256
+from train.diffusion import process as diffusion
+from train.diffusion.pixels import enlarge
+from train.diffusion.process import ScheduleConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
 from train.objectives import hsd
-from train.pixels import enlarge
-from train.rs_fill import filled, sha256
 
 UNET = {
     "image_size": 16,

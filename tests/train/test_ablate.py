@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.tiny import write_networks, write_photos, write_preset
 from train.ablate import ARMS, AblateSettings, arm_settings, main
-from train.ablation_page import table
 from train.distill import DistillSettings
+from train.evaluation.ablation_page import table
 
 
 def write_pairs(folder: Path) -> Path:

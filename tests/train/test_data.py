@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from train.data import CropDataset, CropSettings, StepBatches, loader, random_crop
-from train.degradation import DegradationSettings
-from train.drawn import draw, draw_plain
-from train.errors import PhotoError, TrainError
+from train.data.crops import CropDataset, CropSettings, StepBatches, loader, random_crop
+from train.data.degradation import DegradationSettings
+from train.data.drawn import draw, draw_plain
+from train.engine.errors import PhotoError, TrainError
 
 SMALL = CropSettings(crop=64)
 DEGRADATION = DegradationSettings()
@@ -102,7 +102,7 @@ def test_broken_photos_are_named_and_passed_over(
     broken = tmp_path / "broken.png"
     broken.write_bytes(photos[1].read_bytes()[:kept])
     with caplog.at_level(logging.WARNING):
-        dataset = CropDataset([broken, *photos], CropSettings(64, cache_megapixels=cache_megapixels, drawn_share=0))
+        dataset = CropDataset([broken, *photos], CropSettings(64, cache_megapixels=cache_megapixels, synthetic_prob=0))
         for index in range(12):
             dataset[index]
     assert len(caplog.messages) == 1
@@ -116,13 +116,13 @@ def test_nothing_but_broken_photos_is_an_error(photos: list[Path], tmp_path: Pat
     with pytest.raises(PhotoError, match="none of 1 photos can be read"):
         CropDataset([broken], SMALL)
     with pytest.raises(PhotoError, match="none of 1 photos can be read"):
-        CropDataset([broken], CropSettings(64, cache_megapixels=0, drawn_share=0))[0]
+        CropDataset([broken], CropSettings(64, cache_megapixels=0, synthetic_prob=0))[0]
 
 
 def test_large_photos_are_drawn_more_often(tmp_path: Path) -> None:
     for name, side, color in (("large", 192, "white"), ("small", 64, "black")):
         Image.new("RGB", (side, side), color).save(tmp_path / f"{name}.png")
-    dataset = CropDataset(sorted(tmp_path.iterdir()), CropSettings(crop=32, drawn_share=0))
+    dataset = CropDataset(sorted(tmp_path.iterdir()), CropSettings(crop=32, synthetic_prob=0))
     share = np.mean([float(dataset[index]["hq"].mean()) for index in range(300)])
     assert share == pytest.approx(0.9, abs=0.06)
 
@@ -176,7 +176,7 @@ def test_plain_pictures_are_of_one_colour_or_a_gradient() -> None:
 
 
 def test_plain_pictures_are_among_the_crops(photos: list[Path]) -> None:
-    settings = CropSettings(crop=48, drawn_share=0.0, plain_share=1.0)
+    settings = CropSettings(crop=48, synthetic_prob=0.0, flat_prob=1.0)
     hq = CropDataset(photos, settings)[0]["hq"] * 255
     assert hq.diff(dim=1).abs().max() <= 3
 

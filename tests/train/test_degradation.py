@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared import golden
-from train.degradation import DegradationSettings, degrade, kernels
-from train.degradation.filters import filter2d
-from train.degradation.jpeg import jpeg, quality_factor
-from train.degradation.noise import gaussian_noise, poisson_noise
-from train.degradation.pipeline import draw_blur
-from train.degradation.resize import matlab_bicubic, resize
+from train.data.degradation import DegradationSettings, degrade, kernels
+from train.data.degradation.filters import filter2d
+from train.data.degradation.jpeg import jpeg, quality_factor
+from train.data.degradation.noise import gaussian_noise, poisson_noise
+from train.data.degradation.pipeline import draw_blur
+from train.data.degradation.resize import matlab_bicubic, resize
 
 DEFAULTS = DegradationSettings()
 QUALITIES = (35, 82)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shared import golden
-from train import diffusion
-from train.diffusion import Schedule, ScheduleConfig
+from train.diffusion import process as diffusion
+from train.diffusion.process import Schedule, ScheduleConfig
 
 S15, S4 = ScheduleConfig(), ScheduleConfig(steps=4, min_noise=0.2)
 CONFIGS = {"s15": S15, "s4": S4}

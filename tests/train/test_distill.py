@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from tests.tiny import write_networks, write_preset
-from train import diffusion
+from train.diffusion import process as diffusion
+from train.diffusion.pixels import to_model
 from train.distill import DistillSettings, DistillTask
-from train.errors import TrainError
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.engine.settings import parse
+from train.engine.state import State
+from train.engine.task import OptimiserStep
 from train.networks.discriminator import Discriminator, DiscriminatorConfig, Modulation
-from train.noise import Noise
 from train.objectives.adversarial import discriminator_loss, generator_loss
 from train.objectives.config import largest_hsd_time
-from train.pixels import to_model
-from train.settings import parse
-from train.state import State
-from train.task import Round
 
 HEADS = DiscriminatorConfig(width=32, time_features=16)
 
@@ -44,8 +44,8 @@ def batch() -> dict[str, Tensor]:
     return {"hq": torch.rand(2, 3, 32, 32, generator=generator), "lq": torch.rand(2, 3, 8, 8, generator=generator)}
 
 
-def rounds(made: DistillTask) -> Iterator[Round]:
-    return made.rounds(batch(), Noise(seed=2, step=0))
+def optimiser_steps(made: DistillTask) -> Iterator[OptimiserStep]:
+    return made.optimiser_steps(batch(), Noise(seed=2, step=0))
 
 
 def gradients(network: nn.Module) -> list[Tensor]:
@@ -65,7 +65,7 @@ def test_eq_9_discriminator_sees_both_latents_at_the_same_time_with_the_same_noi
         return encode(z_t, t, *given)
 
     monkeypatch.setattr(made.teacher, "features", watch)
-    student = list(rounds(made))[-1].outputs["adversarial"].detach()
+    student = list(optimiser_steps(made))[-1].outputs["adversarial"].detach()
     (real, t), (fake, fake_t), (again, again_t) = seen
     assert torch.equal(t, fake_t)
     assert torch.equal(t, again_t)
@@ -114,16 +114,16 @@ def test_only_the_time_aware_discriminator_is_told_the_time() -> None:
 
 def test_each_round_teaches_its_own_player_only(folder: Path) -> None:
     made = task(folder)
-    student, discriminator = (made.players[name].network for name in ("student", "discriminator"))
-    turns = rounds(made)
+    student, discriminator = (made.trainables[name].network for name in ("student", "discriminator"))
+    turns = optimiser_steps(made)
     first = next(turns)
-    assert first.player == "discriminator"
+    assert first.trainable == "discriminator"
     first.terms["discriminator"].backward()
     assert gradients(discriminator)
     assert not gradients(student)
     discriminator.zero_grad()
     second = next(turns)
-    assert second.player == "student"
+    assert second.trainable == "student"
     assert second.terms.keys() == {"distill", "score", "adversarial"}
     sum(second.terms.values()).backward()  # type: ignore[union-attr]
     assert any(gradient.abs().max() > 0 for gradient in gradients(student))
@@ -136,13 +136,13 @@ def test_each_round_teaches_its_own_player_only(folder: Path) -> None:
 
 def test_adversarial_gradient_reaches_the_student_through_the_frozen_encoder(folder: Path) -> None:
     made = task(folder, "--score", "none")
-    *_, turn = rounds(made)
+    *_, turn = optimiser_steps(made)
     turn.terms["adversarial"].backward()
-    assert any(gradient.abs().max() > 0 for gradient in gradients(made.players["student"].network))
+    assert any(gradient.abs().max() > 0 for gradient in gradients(made.trainables["student"].network))
 
 
 @pytest.mark.parametrize(
-    ("options", "players", "terms"),
+    ("options", "trainables", "terms"),
     [
         (["--discriminator", "none"], {"student"}, {"distill", "score"}),
         (["--discriminator", "none", "--score", "sds"], {"student"}, {"distill", "score"}),
@@ -157,11 +157,11 @@ def test_adversarial_gradient_reaches_the_student_through_the_frozen_encoder(fol
     ],
 )
 def test_every_arm_of_the_ablation_has_its_terms(
-    folder: Path, options: list[str], players: set[str] | None, terms: set[str]
+    folder: Path, options: list[str], trainables: set[str] | None, terms: set[str]
 ) -> None:
     made = task(folder, *options)
-    *_, turn = rounds(made)
-    assert players is None or made.players.keys() == players
+    *_, turn = optimiser_steps(made)
+    assert trainables is None or made.trainables.keys() == trainables
     assert turn.terms.keys() == terms
     assert all(torch.isfinite(term) for term in turn.terms.values())
 
@@ -172,7 +172,7 @@ def test_how_strongly_every_term_pulls_is_measured(folder: Path) -> None:
     assert {"distill_gradient_norm", "score_gradient_norm", "adversarial_gradient_norm"} <= measures.keys()
 
     again = task(folder, "--precision", "32-true", "--batch", "2")
-    *_, student = again.rounds(batch(), Noise(seed=again.settings.seed, step=0))
+    *_, student = again.optimiser_steps(batch(), Noise(seed=again.settings.seed, step=0))
     (z_0,) = torch.autograd.grad(student.terms["distill"], student.outputs["distill"])
     by_hand = (len(z_0) * z_0).flatten(1).norm(dim=1).mean()  # the loss is a mean over samples
     torch.testing.assert_close(measures["distill_gradient_norm"], by_hand)
@@ -181,7 +181,7 @@ def test_how_strongly_every_term_pulls_is_measured(folder: Path) -> None:
 def test_eq_13_lambdas_weigh_the_terms(folder: Path) -> None:
     values = []
     for factor in ("1", "3"):
-        *_, turn = rounds(task(folder, "--lambda_1", factor, "--lambda_2", factor))
+        *_, turn = optimiser_steps(task(folder, "--lambda_1", factor, "--lambda_2", factor))
         values.append(turn.terms)
     for term in ("score", "adversarial"):
         torch.testing.assert_close(3 * values[0][term], values[1][term])
@@ -189,14 +189,14 @@ def test_eq_13_lambdas_weigh_the_terms(folder: Path) -> None:
 
 def test_student_starts_as_the_teachers_copy_where_it_can(folder: Path) -> None:
     same = task(folder, "--model.student.widths", "[8, 12]")
-    copied, teacher = same.players["student"].network.state_dict(), same.teacher.state_dict()
+    copied, teacher = same.trainables["student"].network.state_dict(), same.teacher.state_dict()
     assert all(torch.equal(copied[name], teacher[name]) for name in teacher)
 
 
 def test_student_starts_from_given_weights(folder: Path) -> None:
     made = task(folder, "--init", str(folder / "student.safetensors"))
     other = task(folder)
-    first, second = (m.players["student"].network.conv_out.weight for m in (made, other))
+    first, second = (m.trainables["student"].network.conv_out.weight for m in (made, other))
     assert isinstance(first, Tensor)
     assert first.abs().max() > 0
     assert second.abs().max() == 0  # type: ignore[union-attr,operator]

@@ -12,10 +12,10 @@ from PIL import Image
 import runtime
 from tests.tiny import write_networks, write_photos
 from train import evaluate
-from train.drawn import draw
-from train.errors import TrainError
+from train.data.drawn import draw
+from train.engine.errors import TrainError
+from train.evaluation.predictors import SamplingOptions, open_predictor
 from train.publish import publish
-from train.restorers import SamplingOptions, open_restorer
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_finished_pictures_are_found_by_name(data: Path, tmp_path: Path) -> None
 def test_more_steps_are_another_picture_and_a_seed_repeats_it(networks: Path) -> None:
     lr = np.random.default_rng(0).integers(0, 256, (10, 7, 3), dtype=np.uint8)
     results = [
-        open_restorer(networks / "teacher.safetensors", SamplingOptions(steps=steps, seed=seed))(lr, None)
+        open_predictor(networks / "teacher.safetensors", SamplingOptions(steps=steps, seed=seed))(lr, None)
         for steps, seed in ((1, 0), (2, 0), (None, 0), (4, 0), (4, 1))
     ]
     assert {result.shape for result in results} == {(40, 28, 3)}
@@ -86,16 +86,16 @@ def test_more_steps_are_another_picture_and_a_seed_repeats_it(networks: Path) ->
 def test_impossible_steps_and_strange_files_are_one_line_errors(networks: Path, tmp_path: Path) -> None:
     for network, steps in (("teacher", 9), ("student", 9), ("teacher", 0), ("student", -1)):
         with pytest.raises(TrainError, match=rf"{network}\.safetensors: {steps} sampling steps .*ask 1 to 4"):
-            open_restorer(networks / f"{network}.safetensors", SamplingOptions(steps=steps))
+            open_predictor(networks / f"{network}.safetensors", SamplingOptions(steps=steps))
     with pytest.raises(TrainError, match=r"\.tadsr, \.pt2, \.safetensors"):
-        open_restorer(tmp_path / "model.pth", SamplingOptions())
+        open_predictor(tmp_path / "model.pth", SamplingOptions())
 
 
 def test_missing_autoencoder_is_said(networks: Path, tmp_path: Path) -> None:
     alone = publish(networks / "teacher.safetensors", tmp_path)
     with pytest.raises(TrainError, match="name it with --autoencoder"):
-        open_restorer(alone, SamplingOptions())
-    open_restorer(alone, SamplingOptions(autoencoder=networks / "autoencoder.safetensors"))
+        open_predictor(alone, SamplingOptions())
+    open_predictor(alone, SamplingOptions(autoencoder=networks / "autoencoder.safetensors"))
 
 
 def test_published_networks_are_half_the_size(networks: Path, tmp_path: Path) -> None:

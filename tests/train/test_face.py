@@ -13,16 +13,16 @@ from torch import Tensor
 from tests.shared import shared
 from tests.tiny import write_official, write_photos, write_reduced_preset
 from train import distill, official, teacher
-from train.checkpoints import load_unet
-from train.data import CropDataset, CropSettings
-from train.degradation import DegradationSettings, FaceSettings, degraded_pair
-from train.degradation import face as faces
+from train.data.crops import CropDataset, CropSettings
+from train.data.degradation import DegradationSettings, FaceSettings, degraded_pair
+from train.data.degradation import face as faces
+from train.diffusion.latents import condition
 from train.distill import DistillSettings, DistillTask
-from train.errors import TrainError
-from train.latents import condition
+from train.engine.checkpoints import load_unet
+from train.engine.errors import TrainError
+from train.engine.settings import parse
+from train.evaluation.predictors import SamplingOptions, open_predictor
 from train.networks.swin_unet import SwinUNet
-from train.restorers import SamplingOptions, open_restorer
-from train.settings import parse
 
 GFPGAN = DegradationSettings(kind="gfpgan")
 
@@ -90,7 +90,7 @@ def test_gray_faces_are_gray_on_both_sides() -> None:
 def test_faces_are_mirrored_but_never_turned(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", count=1, side=64)
     photo = [tmp_path / "photos/0.png"]
-    whole = CropSettings(crop=64, drawn_share=0.0, reduce_prob=0.0)
+    whole = CropSettings(crop=64, synthetic_prob=0.0, reduce_prob=0.0)
     seen = {
         augment: {
             CropDataset(photo, replace(whole, augment=augment), seed=0)[i]["hq"].numpy().tobytes() for i in range(60)
@@ -146,7 +146,7 @@ def test_teacher_and_student_of_faces_are_trained_end_to_end(folder: Path, monke
     monkeypatch.setattr("sys.argv", ["command", str(folder / "autoencoder.pth"), *run])
     official.main()
     lr = np.random.default_rng(0).integers(0, 256, (130, 70, 3), dtype=np.uint8)
-    assert open_restorer(folder / "student128/student.safetensors", options)(lr, None).shape == lr.shape
+    assert open_predictor(folder / "student128/student.safetensors", options)(lr, None).shape == lr.shape
 
 
 @pytest.mark.slow

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from runtime.metrics import ssim_y
-from train.losses import (
+from train.diffusion.pixels import grey_gradient
+from train.evaluation.metrics import ssim_y
+from train.objectives.losses import (
     border_l1,
     coarse_l1,
     colour_shift,
@@ -14,7 +15,6 @@ from train.losses import (
     structure,
     vanilla_distillation,
 )
-from train.pixels import grey_gradient
 
 
 def test_eq_6_vanilla_distillation_is_the_mean_squared_distance() -> None:

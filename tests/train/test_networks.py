@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.deployed import Deployed
 from compress.fold import count_macs
+from compress.folding.deployed import Deployed
 from tests.tiny import AUTOENCODER, STUDENT, TEACHER
+from train.engine.settings import Model, TrainingSettings, parse
 from train.networks.autoencoder import Autoencoder, Decoder
 from train.networks.layers import ResidualBlock
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
-from train.settings import Model, TrainingSettings, parse
 
 
 def mobile() -> Model:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train import diffusion
-from train.diffusion import ScheduleConfig
+from train.diffusion import process as diffusion
+from train.diffusion.process import ScheduleConfig
 from train.objectives import hsd, sinsr
 
 S15 = diffusion.schedule(ScheduleConfig())

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from tests.reference.seeded_weights import filled
 from tests.train.test_swin_unet import SMALL
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks.swin_unet import SwinUNet
 from train.official import load_official, read_official
-from train.rs_fill import filled
 
 State = dict[str, Any]
 

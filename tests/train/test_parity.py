@@ -1,4 +1,5 @@
-"""``train.parity``: passes on the official numbers and on a folder with other settings, and notices what is wrong."""
+"""``tests.reference``: passes on the official numbers and on a folder with other settings, and notices what
+is wrong."""
 
 import json
 import shutil
@@ -11,15 +12,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from runtime import commands
+from tadsr import commands
+from tests.reference import Line, check_folder
+from tests.reference import __main__ as parity
+from tests.reference.folder import GoldenFolder
 from tests.shared import shared
 from tests.train.goldens import write_goldens
-from train import parity
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks import swin
 from train.networks.norm import GroupNorm
-from train.parities import Line, check_folder
-from train.parities.folder import GoldenFolder
 
 
 def failures(folder: Path) -> list[str]:

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from train import evaluate
-from train.drawn import draw
-from train.errors import TrainError
-from train.perceptual import open_metrics
+from train.data.drawn import draw
+from train.engine.errors import TrainError
+from train.evaluation.perceptual import open_metrics
 
 MODES = {"lpips": "FR", "clipiqa": "NR", "musiq": "NR", "fid": "NR"}
 

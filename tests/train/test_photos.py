@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.shared import shared
-from train.credits import as_json
-from train.errors import PhotoError
-from train.photos import Credit, credits, find_photos, is_free, load_photo, photo_size
+from train.data.credits import as_json
+from train.data.photos import Credit, credits, find_photos, is_free, load_photo, photo_size
+from train.engine.errors import PhotoError
 
 
 def save(path: Path, width: int = 8, height: int = 6) -> Path:

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from runtime.metrics import LUMA
+from train.engine.task import Trainable
+from train.evaluation.metrics import LUMA
 from train.networks.patch_discriminator import PatchDiscriminator
 from train.objectives.picture_discriminator import PictureDiscriminator
-from train.task import Player
 
 torch.manual_seed(0)
-DISCRIMINATOR = PictureDiscriminator(Player(PatchDiscriminator()))
+DISCRIMINATOR = PictureDiscriminator(Trainable(PatchDiscriminator()))
 REAL, FAKE = torch.rand(2, 2, 3, 40, 36, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
@@ -32,13 +32,13 @@ def test_colour_alone_changes_nothing() -> None:
 
 def test_its_own_move_is_the_hinge_loss_and_leaves_the_picture_alone() -> None:
     fake = FAKE.clone().requires_grad_()
-    network = DISCRIMINATOR.player.network.eval()
-    move = DISCRIMINATOR.move(REAL, fake)
+    network = DISCRIMINATOR.trainable.network.eval()
+    move = DISCRIMINATOR.discriminator_step(REAL, fake)
     with torch.no_grad():
         real_logits, fake_logits = (network(picture).numpy() for picture in (REAL, FAKE))
     expected = np.maximum(0, 1 - real_logits).mean() + np.maximum(0, 1 + fake_logits).mean()
     np.testing.assert_allclose(move.terms["patches"].item(), expected, rtol=1e-5)
-    assert move.player == "patch_discriminator"
+    assert move.trainable == "patch_discriminator"
     move.terms["patches"].backward()
     assert fake.grad is None
     assert all(parameter.grad is not None for parameter in network.parameters())
@@ -46,9 +46,9 @@ def test_its_own_move_is_the_hinge_loss_and_leaves_the_picture_alone() -> None:
 
 def test_its_judgement_moves_the_picture_and_not_itself() -> None:
     fake = FAKE.clone().requires_grad_()
-    network = DISCRIMINATOR.player.network.eval()
+    network = DISCRIMINATOR.trainable.network.eval()
     network.zero_grad()
-    judged = DISCRIMINATOR.judge(fake)
+    judged = DISCRIMINATOR.generator_loss(fake)
     np.testing.assert_allclose(judged.item(), -network(FAKE).mean().item(), rtol=1e-5)
     judged.backward()
     assert fake.grad is not None

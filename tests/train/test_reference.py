@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from compress.finetune import FinetuneTask
-from compress.folding.settings import FoldSettings
 from tests.shared import shared
 from tests.tiny import (
     SWIN,
@@ -26,18 +24,20 @@ from tests.tiny import (
     write_reduced_preset,
 )
 from train import autoencoder, distill, official, teacher
-from train.checkpoints import describe, load_autoencoder, load_unet, save_network
+from train.diffusion.latents import scale_of
 from train.distill import DistillSettings, DistillTask
-from train.errors import TrainError
-from train.latents import scale_of
+from train.engine.checkpoints import describe, load_autoencoder, load_unet, save_network
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.engine.settings import parse, preset_model
+from train.engine.sources import training_data
+from train.evaluation.predictors import SamplingOptions, open_predictor
+from train.finetuning.settings import FoldSettings
+from train.finetuning.task import FinetuneTask
 from train.networks.discriminator import Discriminator, DiscriminatorConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder, VQConfig
-from train.noise import Noise
-from train.restorers import SamplingOptions, open_restorer
-from train.settings import parse, preset_model
-from train.sources import training_data
 from train.teacher import TeacherSettings
 
 PUBLISHED = {
@@ -132,11 +132,11 @@ def test_files_of_resshifts_networks_rebuild_them(network: torch.nn.Module, tmp_
 
 def test_student_of_the_same_shape_starts_as_the_teachers_copy_and_learns_alone(folder: Path) -> None:
     made = task(folder)
-    student, teacher = made.players["student"].network, made.teacher
+    student, teacher = made.trainables["student"].network, made.teacher
     assert isinstance(student, SwinUNet)
     assert all(torch.equal(value, teacher.state_dict()[name]) for name, value in student.state_dict().items())
     batch = {"hq": torch.rand(2, 3, 64, 64), "lq": torch.rand(2, 3, 16, 16)}
-    for turn in made.rounds(batch, Noise(seed=0, step=0)):
+    for turn in made.optimiser_steps(batch, Noise(seed=0, step=0)):
         torch.stack(list(turn.terms.values())).sum().backward()
     assert turn.terms.keys() == {"distill", "score", "adversarial"}
     assert any(parameter.grad is not None for parameter in student.parameters())
@@ -162,10 +162,10 @@ def test_a_step_at_full_size_starts_from_official_files(tmp_path: Path) -> None:
     settings = parse(DistillSettings, "train.distill", "", ["--preset=reference", "--photos=p", "--out=o", *files])
     made = DistillTask(settings)
     batch = {"hq": torch.rand(1, 3, 256, 256), "lq": torch.rand(1, 3, 64, 64)}
-    for turn in made.rounds(batch, Noise(seed=0, step=0)):
+    for turn in made.optimiser_steps(batch, Noise(seed=0, step=0)):
         torch.stack(list(turn.terms.values())).sum().backward()
         assert all(torch.isfinite(term) for term in turn.terms.values())
-    gradients = [parameter.grad for parameter in made.players["student"].network.parameters()]
+    gradients = [parameter.grad for parameter in made.trainables["student"].network.parameters()]
     assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
 
 
@@ -190,11 +190,11 @@ def test_converted_files_evaluate_with_any_number_of_steps(folder: Path, monkeyp
     again = task(folder, **{part: folder / f"{part}.safetensors" for part in ("teacher", "autoencoder")})
     assert scale_of(again.autoencoder, again.teacher) == 4
     lr = np.random.default_rng(0).integers(0, 256, (20, 9, 3), dtype=np.uint8)
-    results = [open_restorer(folder / "teacher.safetensors", SamplingOptions(steps=n))(lr, None) for n in (1, 3, None)]
+    results = [open_predictor(folder / "teacher.safetensors", SamplingOptions(steps=n))(lr, None) for n in (1, 3, None)]
     assert {result.shape for result in results} == {(80, 36, 3)}
     assert len({result.tobytes() for result in results}) == 3
     hr = np.random.default_rng(0).integers(0, 256, (82, 37, 3), dtype=np.uint8)
-    assert open_restorer(folder / "autoencoder.safetensors", SamplingOptions())(lr, hr).shape == hr.shape
+    assert open_predictor(folder / "autoencoder.safetensors", SamplingOptions())(lr, hr).shape == hr.shape
 
 
 def test_a_teacher_is_trained_from_nothing_in_vq_latents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

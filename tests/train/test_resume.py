@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
-from train.checkpoints import describe, save_network
+from train.engine.checkpoints import describe, save_network
+from train.evaluation.programs import open_program
 from train.networks.lr_encoder import LREncoder
-from train.programs import open_program
 
 STEPS = 60
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from train.rs_fill import rs_fill, sha256
+from tests.reference.seeded_weights import rs_fill, sha256
 
 SHAPES = {
     "b.weight": (4, 3, 2, 2),

@@ -19,18 +19,18 @@ from lightning_fabric.plugins import MixedPrecision
 from safetensors.torch import load_file
 from torch import Tensor
 
-from compress.finetune import FinetuneTask
-from compress.folding.settings import FoldSettings
 from tests.tiny import write_networks, write_photos, write_preset
-from train import processes
 from train.autoencoder import AutoencoderSettings, AutoencoderTask
 from train.distill import DistillSettings, DistillTask
-from train.errors import TrainError
-from train.loop import train
-from train.noise import Noise
-from train.settings import TrainingSettings, parse
-from train.sources import training_crops
-from train.task import Player, Round
+from train.engine import processes
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.noise import Noise
+from train.engine.settings import TrainingSettings, parse
+from train.engine.sources import training_crops
+from train.engine.task import OptimiserStep, Trainable
+from train.finetuning.settings import FoldSettings
+from train.finetuning.task import FinetuneTask
 from train.teacher import TeacherSettings, TeacherTask
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ STAGES: dict[str, tuple[type[TrainingSettings], type, tuple[str, ...]]] = {
 OPTIONS = {
     "compress.fold": ("--lambda_2=0.1", "--texture_weight=0.1", "--train_decoder=true", "--paper.heads.width=32")
 }
-"""What a stage is told for a run with all of its players."""
+"""What a stage is told for a run with all of its trainables."""
 TOLERANCES = {"train.teacher": 1e-5, "train.distill": 1e-5, "compress.fold": 3e-4}
 """Of the losses: a finetuning is watched by the means of logits near zero."""
 
@@ -169,14 +169,14 @@ class Overflowing:
     name = "overflowing"
 
     def __init__(self) -> None:
-        self.players = {"weight": Player(torch.nn.Linear(1, 1, bias=False))}
+        self.trainables = {"weight": Trainable(torch.nn.Linear(1, 1, bias=False))}
 
     def to(self, device: torch.device) -> None:
         """Nothing."""
 
-    def rounds(self, batch: dict[str, Tensor], random: Noise) -> Iterator[Round]:
-        loss = self.players["weight"].network(batch["hq"].mean().view(1, 1)).float().sum()
-        yield Round("weight", {"loss": 8 * loss})
+    def optimiser_steps(self, batch: dict[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
+        loss = self.trainables["weight"].network(batch["hq"].mean().view(1, 1)).float().sum()
+        yield OptimiserStep("weight", {"loss": 8 * loss})
 
     def exports(self, network: torch.nn.Module) -> dict[str, torch.nn.Module]:
         return {}

@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from runtime import metrics
-from train import scoring
+from train.evaluation import metrics, scoring
 
 SIDE = 192
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from compress.folding.settings import FoldSettings
 from compress.quantization.settings import QuantizeSettings
 from tests.tiny import write_preset
 from train.autoencoder import AutoencoderSettings
 from train.distill import DistillSettings
-from train.errors import TrainError
-from train.settings import TrainingSettings, parse
+from train.engine.errors import TrainError
+from train.engine.settings import TrainingSettings, parse
+from train.finetuning.settings import FoldSettings
 from train.teacher import TeacherSettings
 
 NEEDED = ["--photos", "p", "--out", "o"]
@@ -157,16 +157,16 @@ def test_a_missing_device_is_one_line() -> None:
     import torch
 
     from tests.tiny import TEACHER
+    from train.engine.state import State
+    from train.engine.task import Trainable
     from train.networks.unet import UNet
-    from train.state import State
-    from train.task import Player
 
     if torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
 
     class Nothing:
         name = "nothing"
-        players = {"teacher": Player(UNet(TEACHER, 3))}  # noqa: RUF012
+        trainables = {"teacher": Trainable(UNet(TEACHER, 3))}  # noqa: RUF012
 
     settings = parse(TrainingSettings, "train.teacher", "", [*NEEDED, "--device", "cuda"])
     with pytest.raises(TrainError, match="--device cuda"):

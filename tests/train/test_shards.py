@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.tiny import write_preset
-from train.data import CropDataset, CropSettings
-from train.drawn import draw
-from train.errors import PhotoError
-from train.settings import TrainingSettings, parse
-from train.shards import ShardPool, _expand, find_shards
-from train.sources import some_photos, training_crops
+from train.data.crops import CropDataset, CropSettings
+from train.data.drawn import draw
+from train.data.shards import ShardPool, _expand, find_shards
+from train.engine.errors import PhotoError
+from train.engine.settings import TrainingSettings, parse
+from train.engine.sources import some_photos, training_crops
 
 
 def photo(seed: int, suffix: str = "png") -> bytes:
@@ -157,4 +157,4 @@ def test_mistakes_are_one_line(folder: Path, tmp_path: Path) -> None:
         ShardPool([write_shard(tmp_path / "labels.tar", {"0.cls": b"1"})])
     pool = ShardPool([write_shard(tmp_path / "broken.tar", {"0.png": b"no picture"})])
     with pytest.raises(PhotoError, match="none of 1 photos in 1 shards"):
-        CropDataset(pool, CropSettings(64, drawn_share=0))[0]
+        CropDataset(pool, CropSettings(64, synthetic_prob=0))[0]

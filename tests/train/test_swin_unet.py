@@ -1,4 +1,5 @@
-"""ResShift's network: sizes and names as published, attention as its definition says, goldens by ``train.parity``."""
+"""ResShift's network: sizes and names as published, attention as its definition says, goldens by
+``tests.reference``."""
 
 import json
 import math
@@ -11,12 +12,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.reference.seeded_weights import filled
 from tests.shared import shared
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks import swin
 from train.networks.layers import timestep_embedding
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
-from train.rs_fill import filled
 
 SMALL = SwinUNetConfig(
     image_size=16,

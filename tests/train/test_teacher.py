@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.tiny import write_networks, write_preset
-from train.errors import TrainError
-from train.settings import parse
+from train.engine.errors import TrainError
+from train.engine.settings import parse
 from train.teacher import TeacherSettings, TeacherTask
 
 
@@ -27,7 +27,7 @@ def task(folder: Path, *options: str) -> TeacherTask:
 
 
 def weights(made: TeacherTask) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(made.players["teacher"].network.parameters())
+    return torch.nn.utils.parameters_to_vector(made.trainables["teacher"].network.parameters())
 
 
 def test_it_goes_on_from_given_weights(folder: Path) -> None:
@@ -35,7 +35,7 @@ def test_it_goes_on_from_given_weights(folder: Path) -> None:
     second = task(folder, "--init", str(folder / "teacher.safetensors"), "--seed", "1")
     assert torch.equal(weights(first), weights(second))
     assert not torch.equal(weights(first), weights(task(folder)))
-    assert all(parameter.requires_grad for parameter in first.players["teacher"].network.parameters())
+    assert all(parameter.requires_grad for parameter in first.trainables["teacher"].network.parameters())
 
 
 def test_weights_of_other_sizes_are_refused(folder: Path) -> None:

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from tests.tiny import write_networks, write_photos, write_preset
-from train import diffusion
+from train.data.teacher_samples import DESCRIPTION, TeacherSamples, samples_file
+from train.diffusion import process as diffusion
+from train.diffusion.latents import condition
 from train.distill import DistillSettings, DistillTask, distillation_data
-from train.errors import TrainError
-from train.latents import condition
-from train.loop import train
+from train.engine.errors import TrainError
+from train.engine.loop import train
+from train.engine.settings import parse
+from train.engine.sources import seen_licences, training_data
 from train.sample_teacher import write_samples
-from train.settings import parse
-from train.sources import seen_licences, training_data
-from train.teacher_samples import DESCRIPTION, TeacherSamples, samples_file
 
 
 def settings(folder: Path, stage: str, *more: str) -> DistillSettings:

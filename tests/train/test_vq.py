@@ -1,4 +1,5 @@
-"""The VQ-GAN autoencoders: sizes and names as published, the codebook by brute force, goldens by ``train.parity``."""
+"""The VQ-GAN autoencoders: sizes and names as published, the codebook by brute force, goldens by
+``tests.reference``."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared import shared
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks import vq
 from train.networks.vq import DDConfig, Quantiser, VQAutoencoder, VQConfig
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 
 C = TypeVar("C")
 

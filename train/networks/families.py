@@ -1,6 +1,6 @@
 """The networks of the two families, mobile and ResShift's, that can stand in for each other, and how they are built."""
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks.norm import GroupNorm
 
 

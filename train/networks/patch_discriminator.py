@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from train.pixels import luma
+from train.diffusion.pixels import luma
 
 _LAYERS = ((1, 48, 4, 2), (48, 96, 4, 2), (96, 96, 3, 1))
 """Inputs, outputs, kernel and stride of each convolution but the last."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from train.errors import TrainError
+from train.engine.errors import TrainError
 from train.networks.constructor import from_arguments
 from train.networks.layers import NearestUpsample, conv3x3, timestep_embedding
 from train.networks.norm import GroupNorm

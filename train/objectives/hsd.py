@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train import diffusion
-from train.diffusion import Denoiser, Schedule
+from train.diffusion import process as diffusion
+from train.diffusion.process import Denoiser, Schedule
 
 Weighting = Literal["kappa_sqrt_eta", "sqrt_eta_kappa", "sqrt_eta"]
 """The denominator of Eq. 8's weight. Eq. 1 and ResShift's code force kappa sqrt(eta); Eq. 8 prints sqrt(eta kappa), and

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train import diffusion
-from train.diffusion import Schedule
-from train.latents import Condition
+from train.diffusion import process as diffusion
+from train.diffusion.latents import Condition
+from train.diffusion.process import Schedule
+from train.engine.task import OptimiserStep, Trainable
 from train.networks.families import AnyUNet
 from train.networks.frozen import frozen
 from train.objectives.adversarial import Reduction, discriminator_loss, generator_loss
-from train.task import Player, Round
 
 ADVERSARIAL_BETAS = (0.5, 0.999)
 """Decay rates of AdamW's moments for a discriminator: a short memory of an opponent that changes."""
@@ -26,23 +26,25 @@ class LatentDiscriminator:
 
     teacher: AnyUNet
     schedule: Schedule
-    player: Player
+    trainable: Trainable
     """The heads, a ``Discriminator``, which are what is trained."""
     scales: Reduction
 
-    def move(self, real: Tensor, fake: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Round:
+    def discriminator_step(
+        self, real: Tensor, fake: Tensor, given: Condition, t: Tensor, noise: Tensor
+    ) -> OptimiserStep:
         """Eq. 12: the discriminator's own move, on both latents at t with the same noise."""
         with torch.no_grad():
             features = [self._features(z_0.detach(), given, t, noise) for z_0 in (real, fake)]
-        real_logits, fake_logits = (self.player.network(each, t) for each in features)
+        real_logits, fake_logits = (self.trainable.network(each, t) for each in features)
         watched = {"logits_real": _mean(real_logits), "logits_fake": _mean(fake_logits)}
         loss = discriminator_loss(real_logits, fake_logits, self.scales)
-        return Round("discriminator", {"discriminator": loss}, watched)
+        return OptimiserStep("discriminator", {"discriminator": loss}, watched)
 
-    def judge(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Tensor:
+    def generator_loss(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Tensor:
         """Eq. 11, best at the t and noise that the discriminator has just seen; the gradient is that of ``z_0``."""
-        with frozen(self.player.network):
-            logits = self.player.network(self._features(z_0, given, t, noise), t)
+        with frozen(self.trainable.network):
+            logits = self.trainable.network(self._features(z_0, given, t, noise), t)
         return generator_loss(logits, self.scales)
 
     def _features(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from train import diffusion
-from train.diffusion import Denoiser, Schedule
+from train.diffusion import process as diffusion
+from train.diffusion.process import Denoiser, Schedule
 from train.objectives.hsd import Weighting, weight
 
 

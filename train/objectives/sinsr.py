@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train import diffusion
-from train.diffusion import Denoiser, Schedule
+from train.diffusion import process as diffusion
+from train.diffusion.process import Denoiser, Schedule
 
 
 class SinSRTerms(NamedTuple):

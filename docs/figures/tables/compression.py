@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from compress.rows import FIGURES
+from compress.reporting.rows import FIGURES
 
 from .markdown import shown, table
 

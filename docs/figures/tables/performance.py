@@ -39,7 +39,7 @@ Crops of {report["crop"]}×{report["crop"]}, batch {report["batch"]}, {report["p
 makes {report["loading_images_per_s"]:.0f} images/s; the fastest step takes {step:.1f}. Load before measuring:
 {machine["load"]}. PyTorch {report["versions"]["torch"]}.
 
-By `python -m train.bench {command} --json`."""
+By `python -m apps.benchmarks.training {command} --json`."""
 
 
 def overhead(report: dict[str, Any]) -> str:

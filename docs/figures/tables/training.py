@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from train.ablation_page import table as scores_table
+from train.evaluation.ablation_page import table as scores_table
 
 from .markdown import shown, table
 from .quality import COLUMNS, gmacs

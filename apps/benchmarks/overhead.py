@@ -1,0 +1,93 @@
+"""What the runtime adds to the bare engine, and what the engine gains from two tiles at once."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.benchmarks.precisions import usable_files
+from runtime.backends import Choice
+from runtime.bundle import Bundle
+from runtime.pictures.headers import read_header
+from runtime.pictures.picture import open_picture
+from runtime.settings import Settings
+from runtime.tiles.planning import cuts
+from runtime.tiles.tile_sizes import TileSizes
+from runtime.tiles.tiling import Floats, cut_tile, take
+from runtime.upscaler import Upscaler
+
+
+@dataclass(frozen=True)
+class OverheadTiming:
+    """A [side, side] picture in `tiles`: by the bare engine, by it with two tiles at once, and by the runtime.
+
+    `overhead` is the median over the rounds of runtime / bare engine, less 1; `two_at_once` that of two at once / one
+    after the other, less 1 (None for a single tile): below 0, the engine gains.
+    """
+
+    file: str
+    backend: str
+    precision: str
+    side: int
+    tiles: int
+    bare_median_ms: float
+    runtime_median_ms: float
+    overhead: float
+    two_at_once: float | None
+
+
+def time_overhead(bundle: Bundle, side: int, *, threads: int | None, repeats: int) -> list[OverheadTiming]:
+    """Time a picture of noise for each usable file, in rounds. Raises `BundleError` or `BackendError`."""
+    return [_time(bundle, choice, side, threads, repeats) for choice in usable_files(bundle)]
+
+
+def _time(bundle: Bundle, choice: Choice, side: int, threads: int | None, repeats: int) -> OverheadTiming:
+    picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    engine, artifact = choice.backend, choice.artifact
+    sizes = TileSizes.of(bundle.manifest, artifact, engine.offers(bundle.manifest))
+    plan = next(cuts(bundle.manifest, sizes, read_header(picture), Settings())).plan
+    (layer,) = open_picture(picture).layers
+    tiles = [
+        cut_tile(take(layer, plan.row_indices(row), 0), plan.column_indices(column))[None] for row, column in plan.tiles
+    ]
+    upscaler = Upscaler(bundle, backend=engine.name, precision=artifact.precision, threads=threads)
+    session = upscaler.session(artifact)  # the very same: another's memory would be cold
+
+    def bare() -> None:
+        for tile in tiles:
+            session.run(tile)
+
+    def two_at_once() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(_ignoring(session.run), tiles))
+
+    ways: list[Callable[[], object]] = [bare, lambda: upscaler(picture), *([two_at_once] if len(tiles) > 1 else [])]
+    alone, whole, *paired = np.array([[_seconds(way) for way in ways] for _ in range(repeats + 1)])[1:].T
+    return OverheadTiming(
+        artifact.file,
+        engine.name,
+        artifact.precision,
+        side,
+        len(tiles),
+        1e3 * float(np.median(alone)),
+        1e3 * float(np.median(whole)),
+        float(np.median(whole / alone)) - 1,
+        float(np.median(paired[0] / alone)) - 1 if paired else None,
+    )
+
+
+def _ignoring(run: Callable[[Floats], Floats]) -> Callable[[Floats], None]:
+    """The same without its result: many large ones would fill the memory, which is not what is timed."""
+
+    def call(tile: Floats) -> None:
+        run(tile)
+
+    return call
+
+
+def _seconds(way: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    way()
+    return time.perf_counter() - before

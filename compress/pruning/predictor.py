@@ -1,0 +1,24 @@
+"""The student with a decoder, pruned or not, as what makes a large picture of a small one."""
+
+from torch import Tensor
+
+from compress.pruning.part import Part
+from train.diffusion.pixels import to_model, to_picture
+from train.engine.noise import Noise
+from train.evaluation.predictors import Predictor, padded_predictor
+from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.inputs import StudentLatents
+
+
+def predictor(latents: StudentLatents, decoder: Part, seed: int) -> Predictor:
+    """lr [h, w, 3] -> sr [4h, 4w, 3]; the picture is reflected up to a multiple of the student's stride.
+
+    Where it is enlarged, it keeps its colours as it does when deployed.
+    """
+    colour = ColourCorrection(latents.scale) if latents.scale > 1 else None
+
+    def restore(lq: Tensor) -> Tensor:
+        decoded = decoder(latents({"lq": lq}, Noise(seed, 0)))
+        return to_picture(decoded if colour is None else colour.of_model(to_model(lq), decoded))
+
+    return padded_predictor(restore, latents.student.stride * latents.student.config.lq_factor, latents.scale)

@@ -1,0 +1,1 @@
+"""The name that people install, and the floor that every command of the project stands on."""

@@ -1,0 +1,45 @@
+"""What every ``python -m`` command of the project shares: a console, and user mistakes without a traceback."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable
+
+from runtime.errors import TadsrError
+
+PACKAGES = ("tadsr", "train", "compress", "export", "runtime", "apps")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130."""
+    handler = logging.StreamHandler(sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler])
+    for package in PACKAGES:  # libraries below us stay quiet
+        logging.getLogger(package).setLevel(logging.INFO)
+    try:
+        main()
+    except (TadsrError, OSError) as error:
+        sys.stderr.write(f"error: {explain(error)}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; a training goes on from its last checkpoint when the command is given again\n")
+        sys.exit(130)
+
+
+def typed(module: str) -> str:
+    """The command line of a ``python -m`` command that is running, as it can be typed again."""
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+
+
+def explain(error: TadsrError | OSError) -> str:
+    """One line for the user. An ``OSError`` that nobody foresaw is raised again unless it names its file."""
+    if isinstance(error, TadsrError):
+        return str(error)
+    if error.filename is None:
+        raise error
+    return f"{error.filename}: {error.strerror or error}; check the path and its permissions"
+
+
+def say(text: str) -> None:
+    """One line of a command's result, on stdout."""
+    sys.stdout.write(f"{text}\n")

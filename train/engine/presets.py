@@ -1,0 +1,50 @@
+"""Presets: YAML files with a section per stage, and sections that all stages share."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from train.engine.errors import TrainError
+from train.engine.suggestions import did_you_mean
+
+PRESETS = Path(__file__).parents[1] / "configs"
+SHARED = ("model", "data", "degradation")
+"""Sections that every stage reads, beside its own."""
+STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "fold", "prune", "quantize")
+"""Sections of one stage each."""
+
+
+def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
+    """The flat defaults {"model.teacher.widths": ..., "steps": ...} that a preset gives to one stage.
+
+    Raises ``TrainError`` where there is no such preset, or a file of another shape, or with an unknown section.
+    """
+    path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in PRESETS.glob("*.yaml"))
+        hint = did_you_mean(preset, known)
+        raise TrainError(
+            f"{preset}: no such preset{hint} choose one of {', '.join(known)}, or give the path of a YAML file"
+        )
+    try:
+        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TrainError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
+        raise TrainError(f"{path}: not a preset; it holds sections (model, data, teacher, ...) of keys and values")
+    allowed = dict.fromkeys((*SHARED, *STAGES, stage))
+    for name in sections:
+        if name not in allowed:
+            hint = did_you_mean(str(name), allowed)
+            raise TrainError(f"{path}: unknown section {name}{hint} there are {', '.join(allowed)}")
+    shared = {name: sections[name] for name in SHARED if name in sections}
+    return flatten(shared) | flatten(sections.get(stage, {}))
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

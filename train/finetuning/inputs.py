@@ -1,0 +1,68 @@
+"""What the parts of an autoencoder are given where they are used: the student's latents, the enlarged LQ pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from train.diffusion import process as diffusion
+from train.diffusion.latents import Condition, bind, condition, scale_of
+from train.diffusion.pixels import enlarge, to_model
+from train.engine.checkpoints import load_network, load_unet
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.networks.families import AnyAutoencoder
+from train.networks.lr_encoder import LREncoder
+
+
+class StudentLatents(nn.Module):
+    """The student's one step on the LQ pictures of a batch, with the noise that it was trained for."""
+
+    def __init__(self, autoencoder: AnyAutoencoder, student: Path, lr_encoder: Path | None) -> None:
+        """Raises ``TrainError`` where a file is of another kind, or of another latent space than the autoencoder."""
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.student, sampling = load_unet(student)
+        if sampling.steps != 1:
+            raise TrainError(f"{student}: takes {sampling.steps} steps; give a one-step student")
+        self.scale = scale_of(autoencoder, self.student)
+        self.lr_encoder = None if lr_encoder is None else load_lr_encoder(lr_encoder, autoencoder.latent_channels)
+        self._schedule, self._noise = diffusion.schedule(sampling.diffusion), sampling.noise
+
+    @torch.no_grad()
+    def forward(self, batch: Mapping[str, Tensor], random: Noise) -> Tensor:
+        """{"lq": [N, 3, h, w] in [0, 1]} -> z_0 [N, C, h, w]."""
+        given = (
+            condition(self.autoencoder, batch["lq"], self.scale)
+            if self.lr_encoder is None
+            else Condition(to_model(batch["lq"]), self.lr_encoder(to_model(batch["lq"])))
+        )
+        noise = self._noise * random.normal(given.z_y.shape)
+        return diffusion.one_step(self._schedule, bind(self.student, given), given.z_y, noise).float()
+
+
+class EnlargedPictures(nn.Module):
+    """What the encoder makes z_y of."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, batch: Mapping[str, Tensor], random: Noise) -> Tensor:
+        """{"lq": [N, 3, h, w] in [0, 1]} -> [N, 3, scale h, scale w] in about [-1, 1]."""
+        return enlarge(to_model(batch["lq"]), self.scale)
+
+
+Inputs = StudentLatents | EnlargedPictures
+
+
+def load_lr_encoder(path: Path, latent_channels: int) -> LREncoder:
+    """The LR encoder of a file, frozen. Raises ``TrainError`` where it is missing or for other latents."""
+    network, _ = load_network(path, "lr_encoder")
+    assert isinstance(network, LREncoder)
+    if network.latent_channels != latent_channels:
+        raise TrainError(
+            f"{path}: for latents of {network.latent_channels} channels, not {latent_channels}; give another"
+        )
+    return network.requires_grad_(False)

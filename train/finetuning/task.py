@@ -1,0 +1,268 @@
+"""The student as it will be deployed: its own LR encoder, no noise, judged by pixels."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from train.data.crops import Sample, loader
+from train.diffusion import process as diffusion
+from train.diffusion.latents import Condition, bind, condition, scale_of
+from train.diffusion.pixels import enlarge, grey_gradient, to_model, to_picture
+from train.diffusion.process import Schedule
+from train.engine.checkpoints import load_unet
+from train.engine.errors import TrainError
+from train.engine.noise import Noise
+from train.engine.pretrained import load_autoencoder, load_teacher
+from train.engine.task import OptimiserStep, Trainable
+from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.inputs import StudentLatents, load_lr_encoder
+from train.finetuning.interpolation import interpolate
+from train.finetuning.settings import FoldSettings
+from train.finetuning.shown import Shown, encoded_again
+from train.finetuning.static_decoder import StaticDecoder, static_decoder
+from train.finetuning.statistics import measure_statistics
+from train.networks.autoencoder import Autoencoder
+from train.networks.discriminator import Discriminator
+from train.networks.families import AnyAutoencoder, AnyUNet
+from train.networks.lr_encoder import LREncoder
+from train.networks.memory import channels_last
+from train.networks.patch_discriminator import PatchDiscriminator
+from train.networks.unet import UNet
+from train.networks.vq import VQAutoencoder
+from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
+from train.objectives.losses import border_l1, coarse_l1, colour_shift, frequency_l1, l1, mse, structure
+from train.objectives.picture_discriminator import PictureDiscriminator
+
+CALIBRATION_CROPS = 64
+"""What the constants of a VQ decoder are measured on."""
+TOGETHER = 4
+"""Crops that the full decoder is given at once."""
+BORDER = 8
+"""Width in HR pixels of the frame that ``border_weight`` is about."""
+
+
+class TrainedDecoder(nn.Module):
+    """The mobile autoencoder's decoder, trained apart from its encoder."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.decoder = copy.deepcopy(autoencoder.decoder)
+        self.register_buffer("mean", autoencoder.latent_mean)
+        self.register_buffer("std", autoencoder.latent_std)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Standardised latents [N, C, h, w] -> pictures [N, 3, 4h, 4w] in about [-1, 1]."""
+        return self.decoder(latents * self.std + self.mean)
+
+
+class LRStudent(nn.Module):
+    """LR encoder and student with z_T = z_y, and the decoder where it is trained too.
+
+    lq [N, 3, h, w] in [-1, 1] -> z_y and z_0, each [N, C, h, w], and the picture [N, 3, f h, f w] or None.
+    """
+
+    def __init__(
+        self,
+        lr_encoder: LREncoder,
+        student: UNet,
+        schedule: Schedule,
+        decoder: StaticDecoder | TrainedDecoder | None = None,
+    ) -> None:
+        super().__init__()
+        self.lr_encoder = lr_encoder
+        self.student = student
+        self.decoder = decoder
+        self._schedule = schedule
+
+    def forward(self, lq: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        z_y = self.lr_encoder(lq)
+        z_0 = without_noise(self.student, self._schedule, Condition(lq, z_y))
+        return z_y, z_0, None if self.decoder is None else self.decoder(z_0)
+
+
+def without_noise(student: UNet, schedule: Schedule, given: Condition) -> Tensor:
+    """The student's one step from z_T = z_y -> z_0 [N, C, h, w]."""
+    return diffusion.one_step(schedule, bind(student, given), given.z_y, torch.zeros_like(given.z_y))
+
+
+class FinetuneTask:
+    """The LR encoder is distilled from the full one while the student learns to live with it and without noise.
+
+    Without noise there is nothing to sample: the student answers with one picture for each LQ picture, so the target
+    is HQ itself, through the decoder; what pixels average away, a discriminator can ask for. The mobile decoder
+    is frozen, or trained too. A VQ decoder is deployed with constants in place of its statistics and its codebook (see
+    ``train.finetuning.static_decoder``): it learns to answer as the full one does.
+    """
+
+    name = "finetune"
+
+    def __init__(self, settings: FoldSettings, dataset: Dataset[Sample]) -> None:
+        """The constants of a VQ decoder are measured on ``dataset``.
+
+        Raises ``TrainError`` for files that do not fit each other.
+        """
+        self.settings = settings
+        if settings.steps == 0 and settings.lr_encoder is None:
+            raise TrainError("--steps 0: folds what is given, and no LR encoder is; give --lr_encoder, or more steps")
+        if not 0 <= settings.share <= 1:
+            raise TrainError(f"--share {settings.share:g}: give 0, the given networks, to 1, the finetuned ones")
+        if settings.share < 1 and settings.lr_encoder is None:
+            raise TrainError(f"--share {settings.share:g}: is of a network that is given; give --lr_encoder too")
+        autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+        student, sampling = load_unet(settings.student)
+        if not isinstance(student, UNet):
+            raise TrainError(f"{settings.student}: not a mobile student; it cannot be finetuned for deployment")
+        self.scale = scale_of(autoencoder, student)
+        self.colour = ColourCorrection(self.scale)
+        self.autoencoder = autoencoder
+        self.diffusion = sampling.diffusion
+        self.schedule = diffusion.schedule(self.diffusion)
+        decoder = self._decoder(dataset)
+        torch.manual_seed(settings.seed)
+        lr_encoder = (
+            LREncoder(settings.model.lr_encoder, student.latent_channels)
+            if settings.lr_encoder is None
+            else load_lr_encoder(settings.lr_encoder, student.latent_channels)
+        )
+        network = LRStudent(lr_encoder, student, self.schedule, decoder)
+        self.given = copy.deepcopy(network)
+        self.trainables = {"student": Trainable(network.requires_grad_(True))}
+        self.latent_discriminator = self._latent_discriminator() if settings.lambda_2 else None
+        self.picture_discriminator = self._picture_discriminator() if settings.texture_weight else None
+
+    def _decoder(self, dataset: Dataset[Sample]) -> StaticDecoder | TrainedDecoder | None:
+        settings, autoencoder = self.settings, self.autoencoder
+        if isinstance(autoencoder, VQAutoencoder):
+            if settings.train_decoder:
+                raise TrainError(
+                    "--train_decoder true: is for the mobile autoencoder, a VQ decoder is trained anyway; give false"
+                )
+            statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
+            return static_decoder(autoencoder, statistics)
+        return TrainedDecoder(autoencoder) if settings.train_decoder else None
+
+    def _latent_discriminator(self) -> LatentDiscriminator:
+        settings = self.settings
+        if settings.teacher is None:
+            raise TrainError("--lambda_2: the discriminator reads the teacher's features; give --teacher")
+        teacher, sampling = load_teacher(settings.teacher, settings.model)
+        if (
+            scale_of(self.autoencoder, teacher) != self.scale
+            or teacher.latent_channels != self.autoencoder.latent_channels
+        ):
+            raise TrainError(f"{settings.teacher}: a teacher in other latents than {settings.student}; give its own")
+        least = self.autoencoder.config.factor * (2 * hidden_border(teacher) + teacher.stride)
+        if settings.train_decoder and settings.data.crop < least:
+            raise TrainError(
+                f"--data.crop {settings.data.crop}: the discriminator is not shown the border, and nothing is left; "
+                f"give {least} or more"
+            )
+        heads = Discriminator(teacher.feature_widths, settings.paper.heads)
+        trainable = self.trainables["discriminator"] = Trainable(heads, betas=ADVERSARIAL_BETAS)
+        return LatentDiscriminator(teacher, diffusion.schedule(sampling.diffusion), trainable, settings.paper.scales)
+
+    def _picture_discriminator(self) -> PictureDiscriminator:
+        trainable = self.trainables["patch_discriminator"] = Trainable(PatchDiscriminator(), betas=ADVERSARIAL_BETAS)
+        return PictureDiscriminator(trainable)
+
+    def to(self, device: torch.device) -> None:
+        channels_last(self.autoencoder, device)
+        self.colour.to(device)
+        if self.latent_discriminator is not None:
+            channels_last(self.latent_discriminator.teacher, device)
+
+    def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
+        settings, hq = self.settings, to_model(batch["hq"])
+        target = condition(self.autoencoder, batch["lq"], self.scale)
+        z_y, z_0, decoded = self.trainables["student"].network(target.lq)
+        sr = self._sr(target.lq, z_0, decoded)
+        terms = {
+            "encoder": settings.encoder_weight * mse(z_y, target.z_y),
+            "l1": settings.pixel_weight * l1(sr, hq),
+            "frequency": settings.frequency_weight * frequency_l1(sr, hq),
+            "structure": settings.structure_weight * structure(grey_gradient(sr), hq),
+            "coarse": settings.coarse_weight * coarse_l1(sr, hq, self.scale),
+            "border": settings.border_weight * border_l1(sr, hq, BORDER),
+            "colour": settings.colour_weight * colour_shift(sr, target.lq),
+        }
+        if isinstance(self.autoencoder, VQAutoencoder):
+            with torch.no_grad():
+                full = self.autoencoder.decode(z_0)
+            terms["decoder"] = settings.decoder_weight * l1(decoded, full)
+        if self.latent_discriminator is not None:
+            fake, real, given = self._shown(z_0, sr, hq, target, random)
+            t, noise = random.times(self.latent_discriminator.schedule.steps, len(real)), random.normal(real.shape)
+            yield self.latent_discriminator.discriminator_step(real, fake, given, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.latent_discriminator.generator_loss(fake, given, t, noise)
+        if self.picture_discriminator is not None:
+            yield self.picture_discriminator.discriminator_step(hq, sr)
+            terms["texture"] = settings.texture_weight * self.picture_discriminator.generator_loss(grey_gradient(sr))
+        yield OptimiserStep("student", terms)
+
+    def _sr(self, lq: Tensor, z_0: Tensor, decoded: Tensor | None) -> Tensor:
+        """The picture in about [-1, 1], of what ``LRStudent`` gives."""
+        return self.colour.of_model(lq, self.autoencoder.decode(z_0) if decoded is None else decoded)
+
+    def _shown(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Shown:
+        assert self.latent_discriminator is not None
+        if self.settings.train_decoder:
+            assert isinstance(self.autoencoder, Autoencoder)
+            margin = hidden_border(self.latent_discriminator.teacher)
+            return encoded_again(self.autoencoder, sr, hq, given, margin, random.shift(self.autoencoder.config.factor))
+        with torch.no_grad():
+            return Shown(z_0, self.autoencoder.encode(hq).float(), given)
+
+    def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        lq = to_model(batch["lq"])
+        _, z_0, decoded = network(lq)
+        sr = self._sr(lq, z_0, decoded)
+        return {"bicubic": to_picture(enlarge(lq, self.scale)), "deployed": to_picture(sr), "hq": batch["hq"]}
+
+    def exports(self, network: nn.Module) -> dict[str, nn.Module]:
+        assert isinstance(network, LRStudent)
+        network = self.taken(network)
+        exports: dict[str, nn.Module] = {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
+        if isinstance(network.decoder, TrainedDecoder):
+            exports["autoencoder"] = self.whole(network)
+        return exports
+
+    def taken(self, network: LRStudent) -> LRStudent:
+        """What is taken of the finetuning, ``--share`` of the way to ``network``: on the CPU, and on its own."""
+        return interpolate(self.given, network, self.settings.share)
+
+    def whole(self, network: LRStudent) -> AnyAutoencoder:
+        """The autoencoder, with the decoder that was trained beside the student where one was."""
+        if not isinstance(network.decoder, TrainedDecoder):
+            return self.autoencoder
+        autoencoder = copy.deepcopy(self.autoencoder)
+        autoencoder.decoder = copy.deepcopy(network.decoder.decoder)
+        return autoencoder
+
+    def description(self) -> dict[str, Any]:
+        sampling = {"steps": 1, "noise": 0.0}
+        return {"diffusion": asdict(self.diffusion), "sampling": sampling, "share": self.settings.share}
+
+
+def hidden_border(teacher: AnyUNet) -> int:
+    """Latent positions at every side that a discriminator with this teacher's features is not shown.
+
+    Both sides together are a multiple of its stride, so what is left is one too.
+    """
+    return max(1, teacher.stride // 2)
+
+
+def calibration_latents(settings: FoldSettings, dataset: Dataset[Sample]) -> Iterator[Tensor]:
+    """The student's latents [TOGETHER, C, h, w] for the first crops of the data, ``CALIBRATION_CROPS`` in all."""
+    autoencoder = load_autoencoder(settings.autoencoder, settings.model)
+    latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
+    batches = loader(dataset, TOGETHER, 0, CALIBRATION_CROPS // TOGETHER, settings.workers)
+    for step, batch in enumerate(batches):
+        yield latents(batch, Noise(settings.seed, step))
