@@ -1,10 +1,10 @@
-"""``python -m compress.fold``: finetune the student as deployed, then fold everything into static graphs.
+"""``python -m compress.fold``: fold a finetuned student, its LR encoder and its decoder into static graphs.
 
-Writes programs, image in and image out, and ``program.json`` beside them: ``student.pt2`` of free batch, height and
+Writes programs, picture in and picture out, and ``program.json`` beside them: ``student.pt2`` of free batch, height and
 width, and ``student.TILE.pt2`` for one picture of every tile size that suits, from the same weights.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,45 +14,37 @@ import torch
 from torch import Tensor
 
 from compress.folding.deployed import Deployed, fold
+from compress.folding.networks import Networks, load_networks, load_student
 from compress.folding.programs import count_macs, export_program, export_static, save_program
 from compress.folding.radius import effective_radius, receptive_radius
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
+from compress.folding.settings import FoldSettings
 from compress.reporting.measure import check_report, in_short
 from tadsr import commands
 from tadsr.program import ProgramMetadata, program_name
 from train.data.crops import Picture, random_crop
 from train.data.teacher_samples import file_hash
 from train.diffusion import process as diffusion
-from train.engine.checkpoints import OFFICIAL, Sampling, load_unet, network_identity
+from train.engine.checkpoints import OFFICIAL, Sampling, network_identity
 from train.engine.errors import TrainError
-from train.engine.loop import train
-from train.engine.pretrained import load_autoencoder, load_teacher
-from train.engine.processes import is_first
+from train.engine.pretrained import load_autoencoder
 from train.engine.settings import parse
-from train.engine.sources import seen_licences, some_photos, training_data
-from train.finetuning.settings import FoldSettings
-from train.finetuning.static_decoder import StaticDecoder
-from train.finetuning.task import FinetuneTask, LRStudent
-from train.networks.autoencoder import Autoencoder
-from train.networks.families import AnyUNet
+from train.engine.sources import seen_licences, some_photos
 from train.networks.swin_unet import SwinUNet
+from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 
 TILES = [128, 256, 512]
 
 
-def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> list[Path]:
-    """Measure the radii on photos and write the card and the programs into the run's folder.
-
-    ``steps`` are those of the finetuning that were done.
-    """
+def write_programs(network: Deployed, settings: FoldSettings) -> list[Path]:
+    """Measure the radii on photos and write the programs and their metadata into the run's folder."""
     align, scale = network.student.stride, settings.model.scale
     radius = receptive_radius(network, align, scale)
     photos = measuring_crops(some_photos(settings, 12))
     visible = effective_radius(network, photos, align, scale, radius)
-    finetuning = {name: getattr(settings, name) for name in ("batch", "lr", "share", "seed")} | {"steps": steps}
-    card = ProgramMetadata(
+    program_metadata = ProgramMetadata(
         name=settings.name,
         scale=scale,
         align=align,
@@ -64,23 +56,22 @@ def write_programs(network: Deployed, settings: FoldSettings, steps: int) -> lis
         licence=settings.licence,
         provenance={
             "method": "TAD-SR (arXiv 2408.07476), finetuned and folded for z_T = z_y",
-            "finetuning": finetuning,
             "photos": f"licences: {seen_licences(settings)}",
-            **_sources(settings),
+            **_sources(settings, ("autoencoder", "student", "lr_encoder", "decoder")),
         },
     )
-    programs = {None: export_program(network)} | {tile: export_static(network, tile) for tile in card.tiles}
+    programs = {None: export_program(network)} | {tile: export_static(network, tile) for tile in program_metadata.tiles}
     paths = {settings.out / program_name(tile): program for tile, program in programs.items()}
     for path, program in paths.items():
         save_program(program, path)
-    card.write(settings.out)
+    program_metadata.write(settings.out)
     return list(paths)
 
 
 def write_reference(network: DeployedReference, settings: FoldSettings) -> list[Path]:
-    """Write the card and the one program of ResShift's own network into the run's folder."""
+    """Write the one program and its metadata of ResShift's own network into the run's folder."""
     align = network.student.stride * network.student.config.lq_factor
-    card = ProgramMetadata(
+    program_metadata = ProgramMetadata(
         name=settings.name,
         scale=network.scale,
         align=align,
@@ -93,23 +84,18 @@ def write_reference(network: DeployedReference, settings: FoldSettings) -> list[
         provenance={
             "method": "ResShift's network after one-step distillation, folded with constant noise",
             "noise": {"seed": settings.seed},
-            **_sources(settings),
+            **_sources(settings, ("autoencoder", "student")),
         },
     )
     settings.out.mkdir(parents=True, exist_ok=True)
     path = settings.out / program_name(settings.tile)
     save_program(export_static(network, settings.tile), path)
-    card.write(settings.out)
+    program_metadata.write(settings.out)
     return [path]
 
 
-def _sources(settings: FoldSettings) -> dict[str, Any]:
-    files = {
-        "autoencoder": settings.autoencoder,
-        "student": settings.student,
-        "lr_encoder": settings.lr_encoder,
-        "teacher": settings.teacher if settings.lambda_2 else None,
-    }
+def _sources(settings: FoldSettings, names: Sequence[str]) -> dict[str, Any]:
+    files = {name: getattr(settings, name) for name in names}
     known = {name: _identity(path) for name, path in files.items() if path is not None}
     return {**known, "command": commands.typed("compress.fold"), "torch": metadata.version("torch")}
 
@@ -127,53 +113,20 @@ def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
     return [torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255 for crop in crops]
 
 
-def load_student(settings: FoldSettings) -> tuple[AnyUNet, Sampling]:
-    """The student of a file, .safetensors or of the official layout (.pth), which does not say how many steps it takes.
-
-    Raises ``TrainError`` as ``train.engine.pretrained.load_teacher``, and for a network of more steps than one.
-    """
-    if settings.student.suffix in OFFICIAL:
-        network, sampling = load_teacher(settings.student, settings.model)
-        return network, replace(sampling, steps=1)
-    network, sampling = load_unet(settings.student)
-    if sampling.steps != 1:
-        raise TrainError(f"{settings.student}: takes {sampling.steps} steps; give a one-step student")
-    return network, sampling
-
-
-def _finetuned(settings: FoldSettings) -> list[Path]:
-    """The mobile kind, in the latents of either autoencoder: finetuned, folded, written, measured."""
+def _mobile(settings: FoldSettings, networks: Networks) -> list[Path]:
+    """A mobile student, in the latents of either autoencoder: folded, written, measured."""
     check_report(settings.pairs, settings.report)
-    dataset = training_data(settings)
-    task = FinetuneTask(settings, dataset)
-    trained, steps = (
-        train(task, settings, dataset) if settings.steps else (task.trainables["student"].network.eval(), 0)
-    )
-    if not is_first():
-        return []
-    assert isinstance(trained, LRStudent)
-    trained = task.taken(trained)
-    task.to(torch.device("cpu"))
     settings.out.mkdir(parents=True, exist_ok=True)
-    network = fold(_decoder(trained, task), trained.student, trained.lr_encoder, task.schedule, task.scale)
-    paths = write_programs(network, settings, steps)
+    network = fold(networks.decoder, networks.student, networks.lr_encoder, networks.schedule, networks.scale)
+    paths = write_programs(network, settings)
     if settings.pairs is not None and settings.report is not None:
         provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}
-        for row in add_rows(task, trained, paths[0], settings.pairs, settings.report, provenance):
+        for row in add_rows(networks, paths[0], settings.pairs, settings.report, provenance):
             commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
     return paths
 
 
-def _decoder(trained: LRStudent, task: FinetuneTask) -> Autoencoder | StaticDecoder:
-    """What is deployed to decode: what was trained beside the student, else the frozen mobile decoder."""
-    if isinstance(trained.decoder, StaticDecoder):
-        return trained.decoder
-    autoencoder = task.whole(trained)
-    assert isinstance(autoencoder, Autoencoder)
-    return autoencoder
-
-
-def _as_it_is(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> list[Path]:
+def _reference(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> list[Path]:
     """ResShift's own network: folded and written."""
     if settings.pairs is not None or settings.report is not None:
         raise TrainError("--report: rows are of programs of free size, and this student's is of one; leave it out")
@@ -185,9 +138,13 @@ def _as_it_is(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> 
 
 
 def main() -> None:
-    settings = parse(FoldSettings, "compress.fold", "Finetune the student as deployed and fold it into static graphs.")
+    settings = parse(FoldSettings, "compress.fold", "Fold a finetuned student into static graphs.")
     student, sampling = load_student(settings)
-    paths = _as_it_is(settings, student, sampling) if isinstance(student, SwinUNet) else _finetuned(settings)
+    if isinstance(student, SwinUNet):
+        paths = _reference(settings, student, sampling)
+    else:
+        assert isinstance(student, UNet)
+        paths = _mobile(settings, load_networks(settings, student, sampling))
     for path in paths:
         commands.say(f"wrote {path}")
 

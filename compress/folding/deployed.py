@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from train.diffusion.pixels import to_model
 from train.diffusion.process import Schedule
 from train.finetuning.colour_correction import ColourCorrection
-from train.finetuning.static_decoder import StaticDecoder
 from train.networks.autoencoder import Autoencoder
 from train.networks.layers import ResidualBlock
 from train.networks.lr_encoder import LREncoder
+from train.networks.static_decoder import StaticDecoder
 from train.networks.unet import UNet
 
 

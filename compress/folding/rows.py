@@ -7,32 +7,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from compress.folding.networks import Networks
 from compress.reporting.measure import measure, measure_opened
 from compress.reporting.opened import count_macs, open_model
 from compress.reporting.rows import Row
 from train.diffusion.latents import condition
 from train.diffusion.pixels import to_picture
 from train.evaluation.predictors import SamplingOptions, padded_predictor
-from train.finetuning.task import FinetuneTask, LRStudent, without_noise
+from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.task import without_noise
 
 
-def add_rows(
-    task: FinetuneTask, trained: LRStudent, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]
-) -> list[Row]:
+def add_rows(networks: Networks, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]) -> list[Row]:
     """The rows ``unfolded``, the student with the full encoder and decoder, and ``folded``, the program, beside it.
 
     Folding itself is exact, so what is between them is the LR encoder's error (and a VQ decoder's, deployed).
     Raises ``TadsrError`` as ``compress.reporting.measure.measure``.
     """
-    student, autoencoder = trained.student, task.whole(trained)
+    student, autoencoder = networks.student, networks.autoencoder
+    colour = ColourCorrection(networks.scale)
 
     @torch.no_grad()
     def unfolded(lr: Tensor) -> Tensor:
-        given = condition(autoencoder, lr, task.scale)
-        decoded = autoencoder.decode(without_noise(student, task.schedule, given))
-        return to_picture(task.colour.of_model(given.lq, decoded))
+        given = condition(autoencoder, lr, networks.scale)
+        decoded = autoencoder.decode(without_noise(student, networks.schedule, given))
+        return to_picture(colour.of_model(given.lq, decoded))
 
-    predictor = padded_predictor(unfolded, student.stride, task.scale)
+    predictor = padded_predictor(unfolded, student.stride, networks.scale)
     before = measure(
         "unfolded",
         predictor,

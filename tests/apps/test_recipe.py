@@ -21,7 +21,7 @@ def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
     )
     assert list(commands) == [
         *("autoencoder", "teacher", "teacher_samples", "vanilla", "distill"),
-        *("finetune", "prune", "fold", "quantize", "bundle"),
+        *("finetune", "prune", "adversarial", "fold", "quantize", "bundle"),
     ]
     made: set[str] = set()
     for name, words in commands.items():
@@ -32,7 +32,7 @@ def test_every_stage_is_given_what_others_make(tmp_path: Path) -> None:
     assert f"--photos={tmp_path / 'run/teacher_samples'}" in commands["distill"]
     assert {"--score=hsd", "--discriminator=time-aware"} <= set(commands["distill"])
     adversarial = {name for name, words in commands.items() if any(word.startswith("--lambda_2") for word in words)}
-    assert adversarial == {"fold"}, "by pixels first"
+    assert adversarial == {"adversarial"}, "by pixels first"
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_smoke_preset_has_settings_for_every_stage() -> None:
-    stages = {"autoencoder", "teacher", "sample_teacher", "distill", "fold", "prune", "quantize"}
+    stages = {"autoencoder", "teacher", "sample_teacher", "distill", "finetune", "prune", "quantize"}
     assert all(preset_defaults("smoke", stage)["steps"] <= 4 for stage in stages)
 
 

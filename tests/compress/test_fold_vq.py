@@ -19,12 +19,12 @@ from train.engine.noise import Noise
 from train.engine.settings import parse
 from train.engine.sources import training_data
 from train.finetuning.settings import FoldSettings
-from train.finetuning.static_decoder import enlarging, static_decoder
-from train.finetuning.statistics import measure_statistics
 from train.finetuning.task import FinetuneTask
+from train.networks.decoder_statistics import measure_statistics
 from train.networks.layers import NearestUpsample
 from train.networks.lr_encoder import LREncoder
 from train.networks.narrow import narrow
+from train.networks.static_decoder import enlarging, static_decoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 

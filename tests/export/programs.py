@@ -11,10 +11,10 @@ from compress.folding.deployed import Deployed
 from tadsr.program import ProgramMetadata
 from tests.reference.seeded_weights import filled
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ
-from train.finetuning.static_decoder import static_decoder
-from train.finetuning.statistics import measure_statistics
 from train.networks.autoencoder import Decoder
+from train.networks.decoder_statistics import measure_statistics
 from train.networks.lr_encoder import LREncoder
+from train.networks.static_decoder import static_decoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 

@@ -32,7 +32,7 @@ from train.engine.noise import Noise
 from train.engine.settings import parse, preset_model
 from train.engine.sources import training_data
 from train.evaluation.predictors import SamplingOptions, open_predictor
-from train.finetuning.settings import FoldSettings
+from train.finetuning.settings import FinetuneSettings
 from train.finetuning.task import FinetuneTask
 from train.networks.discriminator import Discriminator, DiscriminatorConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
@@ -215,7 +215,7 @@ def test_folding_is_told_the_preset_of_its_autoencoder(folder: Path, tmp_path: P
     save_network(tmp_path / "vq.safetensors", resshift.state_dict(), describe(resshift))
     paths = {"student": folder / "mobile/student.safetensors", "autoencoder": tmp_path / "vq.safetensors"}
     argv = [f"--photos={folder / 'photos'}", "--out=o", *(f"--{name}={path}" for name, path in paths.items())]
-    settings = parse(FoldSettings, "compress.fold", "", argv)
+    settings = parse(FinetuneSettings, "train.finetune", "", argv)
     with pytest.raises(TrainError, match="it is VQAutoencoder, and the preset is of the mobile family"):
         FinetuneTask(settings, training_data(settings))
 

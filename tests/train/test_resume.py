@@ -36,13 +36,13 @@ INPUTS = {
     "train.autoencoder": (),
     "train.teacher": ("autoencoder",),
     "train.distill": ("autoencoder", "teacher"),
-    "compress.fold": ("autoencoder", "teacher", "student"),
+    "train.finetune": ("autoencoder", "teacher", "student"),
     "compress.prune": ("autoencoder", "student", "lr_encoder"),
     "compress.quantize": (),
 }
 """The networks that each stage reads."""
 OPTIONS = {
-    "compress.fold": {"lambda_2": 0.1, "texture_weight": 0.1, "train_decoder": True, "paper.heads.width": 32},
+    "train.finetune": {"lambda_2": 0.1, "texture_weight": 0.1, "train_decoder": True, "paper.heads.width": 32},
     "compress.prune": {"measured_batches": 2, "multiple": 1},
     "compress.quantize": {"precision": "32-true", "calibration": 4},
 }
@@ -70,7 +70,7 @@ def fold(folder: Path) -> None:
     """Write the program that is quantised, with random weights."""
     networks = [f"--{name}={folder / name}.safetensors" for name in ("autoencoder", "student", "lr_encoder")]
     settings = [f"--preset={folder / 'tiny.yaml'}", f"--photos={folder / 'photos'}", f"--out={folder / 'folded'}"]
-    argv = [sys.executable, "-m", "compress.fold", *settings, *networks, "--steps=0"]
+    argv = [sys.executable, "-m", "compress.fold", *settings, *networks]
     subprocess.run(argv, cwd=ROOT, check=True, capture_output=True)
 
 

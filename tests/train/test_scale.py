@@ -29,7 +29,7 @@ from train.engine.noise import Noise
 from train.engine.settings import TrainingSettings, parse
 from train.engine.sources import training_crops
 from train.engine.task import OptimiserStep, Trainable
-from train.finetuning.settings import FoldSettings
+from train.finetuning.settings import FinetuneSettings
 from train.finetuning.task import FinetuneTask
 from train.teacher import TeacherSettings, TeacherTask
 
@@ -39,13 +39,13 @@ STAGES: dict[str, tuple[type[TrainingSettings], type, tuple[str, ...]]] = {
     "train.autoencoder": (AutoencoderSettings, AutoencoderTask, ()),
     "train.teacher": (TeacherSettings, TeacherTask, ("autoencoder",)),
     "train.distill": (DistillSettings, DistillTask, ("autoencoder", "teacher")),
-    "compress.fold": (FoldSettings, FinetuneTask, ("autoencoder", "teacher", "student")),
+    "train.finetune": (FinetuneSettings, FinetuneTask, ("autoencoder", "teacher", "student")),
 }
 OPTIONS = {
-    "compress.fold": ("--lambda_2=0.1", "--texture_weight=0.1", "--train_decoder=true", "--paper.heads.width=32")
+    "train.finetune": ("--lambda_2=0.1", "--texture_weight=0.1", "--train_decoder=true", "--paper.heads.width=32")
 }
 """What a stage is told for a run with all of its trainables."""
-TOLERANCES = {"train.teacher": 1e-5, "train.distill": 1e-5, "compress.fold": 3e-4}
+TOLERANCES = {"train.teacher": 1e-5, "train.distill": 1e-5, "train.finetune": 3e-4}
 """Of the losses: a finetuning is watched by the means of logits near zero."""
 
 
@@ -71,7 +71,7 @@ def run(folder: Path, stage: str, out: Path, *more: str) -> Path:
     kind, task, _ = STAGES[stage]
     chosen = parse(kind, stage, "", options(folder, stage, out, *more))
     dataset = training_crops(chosen)
-    train(task(chosen, dataset) if stage == "compress.fold" else task(chosen), chosen, dataset)
+    train(task(chosen, dataset) if stage == "train.finetune" else task(chosen), chosen, dataset)
     return out
 
 
@@ -103,7 +103,7 @@ def test_parts_of_a_batch_see_their_part_of_its_noise(n: int, parts: int, below:
         assert {share.shift(below) for share in shares} == {whole.shift(below)}
 
 
-@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "compress.fold"])
+@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "train.finetune"])
 def test_micro_batches_are_the_same_run_as_the_whole_batch(stage: str, folder: Path, tmp_path: Path) -> None:
     one = run(folder, stage, tmp_path / "one")
     four = run(folder, stage, tmp_path / "four", "--accumulate", "4")
@@ -117,7 +117,7 @@ def test_micro_batches_keep_the_mean_of_their_statistics(folder: Path, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "compress.fold"])
+@pytest.mark.parametrize("stage", ["train.teacher", "train.distill", "train.finetune"])
 def test_two_processes_are_the_same_run_as_one(stage: str, folder: Path, tmp_path: Path) -> None:
     one = run(folder, stage, tmp_path / "one")
     two = tmp_path / "two"

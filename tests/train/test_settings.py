@@ -10,7 +10,7 @@ from train.autoencoder import AutoencoderSettings
 from train.distill import DistillSettings
 from train.engine.errors import TrainError
 from train.engine.settings import TrainingSettings, parse
-from train.finetuning.settings import FoldSettings
+from train.finetuning.settings import FinetuneSettings
 from train.teacher import TeacherSettings
 
 NEEDED = ["--photos", "p", "--out", "o"]
@@ -34,13 +34,13 @@ def test_stages_read_their_own_section() -> None:
     assert (teacher.lr, autoencoder.lr) == (5e-4, 1e-3)
 
 
-@pytest.mark.parametrize("stage", ["train.autoencoder", "train.teacher", "train.distill", "compress.fold"])
+@pytest.mark.parametrize("stage", ["train.autoencoder", "train.teacher", "train.distill", "train.finetune"])
 def test_the_shipped_preset_is_good_for_every_stage(stage: str) -> None:
     settings = {
         "train.autoencoder": AutoencoderSettings,
         "train.teacher": TeacherSettings,
         "train.distill": DistillSettings,
-        "compress.fold": FoldSettings,
+        "train.finetune": FinetuneSettings,
     }[stage]
     made = parse(settings, stage, "", NEEDED)
     assert made.steps > 1000

@@ -19,6 +19,7 @@ from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.families import AnyAutoencoder, AnyUNet
 from train.networks.lr_encoder import LREncoder, LREncoderConfig
 from train.networks.narrow import layer_widths, narrow
+from train.networks.static_decoder import StaticDecoder, empty_static_decoder
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
@@ -29,6 +30,9 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "lr_encoder": lambda config, latent_channels, **rest: LREncoder(LREncoderConfig(**config), latent_channels),
     "vq": lambda config, **rest: VQAutoencoder(VQConfig.from_official(config)),
     "swin_unet": lambda config, **rest: SwinUNet(SwinUNetConfig.from_official(config)),
+    "static_decoder": lambda config, made_of, **rest: empty_static_decoder(
+        VQConfig.from_official(config), {name: (inputs, outputs) for name, (inputs, outputs) in made_of.items()}
+    ),
 }
 """How a network is built from the description in its file's header."""
 
@@ -38,6 +42,7 @@ KINDS: dict[type[nn.Module], str] = {
     LREncoder: "lr_encoder",
     VQAutoencoder: "vq",
     SwinUNet: "swin_unet",
+    StaticDecoder: "static_decoder",
 }
 OFFICIAL = (".pth", ".pt", ".ckpt")
 """Suffixes of checkpoints that do not say how to build their network: that is a preset's to say."""
@@ -53,6 +58,8 @@ def describe(network: nn.Module, **extra: Any) -> dict[str, Any]:
     config = asdict(network.config)  # type: ignore[call-overload]
     latent_channels = getattr(network, "latent_channels", config.get("latent_channels"))
     sizes = {"kind": KINDS[type(network)], "config": config, "latent_channels": latent_channels}
+    if isinstance(network, StaticDecoder):
+        return sizes | {"made_of": network.widths} | extra
     with torch.device("meta"):
         full = layer_widths(_built(sizes))
     narrower = {name: widths for name, widths in layer_widths(network).items() if widths != full[name]}

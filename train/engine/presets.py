@@ -11,7 +11,7 @@ from train.engine.suggestions import did_you_mean
 PRESETS = Path(__file__).parents[1] / "configs"
 SHARED = ("model", "data", "degradation")
 """Sections that every stage reads, beside its own."""
-STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "fold", "prune", "quantize")
+STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "finetune", "fold", "prune", "quantize")
 """Sections of one stage each."""
 
 

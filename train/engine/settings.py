@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
@@ -76,19 +76,33 @@ class Model:
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """What every trainer needs to know."""
+class StageSettings:
+    """What every stage needs to know that looks at photos."""
 
-    fewest_steps: ClassVar[int] = 1
-    """What ``steps`` must be at least; not a setting."""
     out: Path
-    """Folder of the run: checkpoint, weights, losses, TensorBoard. A run found there is resumed."""
+    """Folder of the stage: what it writes. A training found there is resumed."""
     photos: Path
     """Folder of sharp photos (searched deeply), or a .txt file with a path per line. For tar shards (WebDataset) a
     folder with .tar files in it, or a quoted pattern like 'train-{0000..0146}.tar'. Distillation also takes the folder
     that ``train.sample_teacher`` writes."""
     licences: Licences = "all"
     """"free" keeps only the photos that a MANIFEST.csv beside them shows as freely licensed."""
+    workers: int = 1
+    """Processes that load and degrade photos."""
+    seed: int = 0
+    """Seed of weights, crops, degradations and noise."""
+    model: Model = field(default_factory=Model)
+    """Networks and diffusion."""
+    data: CropSettings = field(default_factory=CropSettings)
+    """Crops and augmentations."""
+    degradation: DegradationSettings = field(default_factory=DegradationSettings)
+    """How low-resolution pictures are made from crops."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings(StageSettings):
+    """What every trainer needs to know."""
+
     steps: int = 10_000
     """Optimiser steps of the whole run; the learning rate's schedule spans them."""
     minutes: float | None = None
@@ -102,7 +116,7 @@ class TrainingSettings:
     warmup: int = 200
     """Steps of linear warm-up."""
     final_lr: float = 0.05
-    """Learning rate at the end of the cosine decay, as a share of the peak."""
+    """Learning rate at the end of the cosine decay, as a fraction of the peak."""
     weight_decay: float = 0.0
     """AdamW's weight decay."""
     clip: float = 1.0
@@ -116,25 +130,15 @@ class TrainingSettings:
     """"true" compiles the networks with torch.compile: minutes at the start, faster steps."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """"auto" takes the best there is."""
-    workers: int = 1
-    """Processes that load and degrade photos."""
-    seed: int = 0
-    """Seed of weights, crops, degradations and noise."""
     save_every: int = 500
     """Steps between checkpoints."""
     log_every: int = 20
     """Steps between entries of losses.jsonl and TensorBoard."""
     picture_every: int = 1000
     """Steps between sample pictures in TensorBoard."""
-    model: Model = field(default_factory=Model)
-    """Networks and diffusion."""
-    data: CropSettings = field(default_factory=CropSettings)
-    """Crops and augmentations."""
-    degradation: DegradationSettings = field(default_factory=DegradationSettings)
-    """How low-resolution pictures are made from crops."""
 
 
-T = TypeVar("T", bound=TrainingSettings)
+T = TypeVar("T", bound=StageSettings)
 
 
 def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] | None = None) -> T:
@@ -161,7 +165,7 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     return made
 
 
-def _as_users_write(argv: Sequence[str], settings: type[TrainingSettings]) -> list[str]:
+def _as_users_write(argv: Sequence[str], settings: type[StageSettings]) -> list[str]:
     """``--keep-float`` for ``--keep_float``, and ``--ptq`` alone for ``--ptq true``."""
     switches = {f"--{field.name}" for field in fields(settings) if isinstance(field.default, bool)}
     found: list[str] = []
@@ -177,24 +181,36 @@ def _as_users_write(argv: Sequence[str], settings: type[TrainingSettings]) -> li
 
 def preset_model(preset: str) -> Model:
     """The networks and the diffusion of a preset alone. Raises ``TrainError`` as ``parse``."""
-    return parse(
-        TrainingSettings, "train.engine.settings", "", ["--preset", preset, "--out", ".", "--photos", "."]
-    ).model
+    return parse(StageSettings, "train.engine.settings", "", ["--preset", preset, "--out", ".", "--photos", "."]).model
 
 
-def check(settings: TrainingSettings) -> None:
+def check(settings: StageSettings) -> None:
     """Raise ``TrainError`` for the first value that cannot work."""
     model, crop = settings.model, settings.data.crop
     _check_levels(model)
+    if isinstance(settings, TrainingSettings):
+        _check_training(settings)
+    for name in ("workers", "seed"):
+        _check_least(settings, name, 0)
     grid = model.family_autoencoder.factor * math.lcm(model.family_teacher.stride, model.student.stride)
-    at_least = {
-        "steps": settings.fewest_steps,
-        **dict.fromkeys(("batch", "accumulate", "save_every", "log_every", "picture_every"), 1),
-        **dict.fromkeys(("workers", "warmup", "seed"), 0),
-    }
-    for name, least in at_least.items():
-        if getattr(settings, name) < least:
-            raise TrainError(f"--{name} {getattr(settings, name)}: give {least} or more")
+    if crop < SMALLEST_CROP or crop % grid:
+        raise TrainError(f"--data.crop {crop}: give a multiple of {grid} from {-(-SMALLEST_CROP // grid) * grid} on")
+    scale = model.scale
+    if settings.degradation.kind == "gfpgan" and scale != 1:
+        raise TrainError(f"--degradation.kind gfpgan: keeps the size, and these networks enlarge by {scale}")
+    if model.diffusion.steps < 2:
+        raise TrainError(f"--model.diffusion.steps {model.diffusion.steps}: give 2 or more")
+
+
+def _check_least(settings: StageSettings, name: str, least: int) -> None:
+    if getattr(settings, name) < least:
+        raise TrainError(f"--{name.replace('_', '-')} {getattr(settings, name)}: give {least} or more")
+
+
+def _check_training(settings: TrainingSettings) -> None:
+    for name in ("steps", "batch", "accumulate", "save_every", "log_every", "picture_every"):
+        _check_least(settings, name, 1)
+    _check_least(settings, "warmup", 0)
     world, parts = world_size(), settings.accumulate
     if settings.batch % (world * parts):
         raise TrainError(
@@ -203,13 +219,6 @@ def check(settings: TrainingSettings) -> None:
         )
     if settings.lr <= 0 or not 0 <= settings.ema < 1:
         raise TrainError(f"--lr {settings.lr} --ema {settings.ema}: the rate is above 0, the decay from 0 to below 1")
-    if crop < SMALLEST_CROP or crop % grid:
-        raise TrainError(f"--data.crop {crop}: give a multiple of {grid} from {-(-SMALLEST_CROP // grid) * grid} on")
-    scale = model.scale
-    if settings.degradation.kind == "gfpgan" and scale != 1:
-        raise TrainError(f"--degradation.kind gfpgan: keeps the size, and these networks enlarge by {scale}")
-    if model.diffusion.steps < 2:
-        raise TrainError(f"--model.diffusion.steps {model.diffusion.steps}: give 2 or more")
 
 
 def _check_levels(model: Model) -> None:
@@ -229,7 +238,7 @@ def _check_levels(model: Model) -> None:
         raise TrainError(f"--model.swin_unet.image_size {side}: its levels halve it; give a multiple of {halved}")
 
 
-def _check_preset(settings: type[TrainingSettings], preset: str, defaults: Mapping[str, Any]) -> None:
+def _check_preset(settings: type[StageSettings], preset: str, defaults: Mapping[str, Any]) -> None:
     """Raise ``TrainError`` where a preset has an unknown key or a bad value: defaults are not looked at by parsing."""
     parser = _Parser(exit_on_error=False)
     parser.add_class_arguments(settings, None)

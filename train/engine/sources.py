@@ -12,10 +12,10 @@ from train.data.shards import ShardPool, find_shards
 from train.data.teacher_samples import TeacherSamples, holds_samples, read_description
 from train.engine.errors import PhotoError, TrainError
 from train.engine.processes import quiet_unless_first
-from train.engine.settings import TrainingSettings
+from train.engine.settings import StageSettings
 
 
-def training_photos(settings: TrainingSettings) -> Sequence[Path] | Photos:
+def training_photos(settings: StageSettings) -> Sequence[Path] | Photos:
     """The run's photos, as ``CropDataset`` takes them.
 
     Raises ``PhotoError`` where there are none, or where shards are asked for their licences.
@@ -29,7 +29,7 @@ def training_photos(settings: TrainingSettings) -> Sequence[Path] | Photos:
     return ShardPool(shards)
 
 
-def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDataset:
+def training_crops(settings: StageSettings, degraded: bool = True) -> CropDataset:
     """Crops of the run's photos, beside their low-resolution sides where ``degraded``.
 
     Raises ``TrainError`` where there are no photos, or none that can be read.
@@ -38,7 +38,7 @@ def training_crops(settings: TrainingSettings, degraded: bool = True) -> CropDat
     return CropDataset(training_photos(settings), settings.data, degradation, settings.seed, settings.model.scale)
 
 
-def training_data(settings: TrainingSettings) -> Dataset[Sample]:
+def training_data(settings: StageSettings) -> Dataset[Sample]:
     """Crops of photos beside their low-resolution sides, or the pictures of a folder of the teacher's samples.
 
     Raises ``TrainError`` where there are none, or not all of the samples, or where they were made of other photos than
@@ -51,14 +51,14 @@ def training_data(settings: TrainingSettings) -> Dataset[Sample]:
     return TeacherSamples(settings.photos, settings.seed)
 
 
-def seen_licences(settings: TrainingSettings) -> str:
+def seen_licences(settings: StageSettings) -> str:
     """ "free" where a run sees freely licensed photos only, itself or in the teacher's samples; else "all"."""
     if holds_samples(settings.photos):
         return str(read_description(settings.photos)["licences"])
     return settings.licences
 
 
-def some_photos(settings: TrainingSettings, count: int) -> list[Picture]:
+def some_photos(settings: StageSettings, count: int) -> list[Picture]:
     """So many of the run's photos (or sharp sides of the teacher's samples), spread over all of them and the same every
     time. Raises as ``training_data``.
     """

@@ -1,11 +1,13 @@
 """What the parts of an autoencoder are given where they are used: the student's latents, the enlarged LQ pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
+from train.data.crops import Sample, loader
 from train.diffusion import process as diffusion
 from train.diffusion.latents import Condition, bind, condition, scale_of
 from train.diffusion.pixels import enlarge, to_model
@@ -14,6 +16,11 @@ from train.engine.errors import TrainError
 from train.engine.noise import Noise
 from train.networks.families import AnyAutoencoder
 from train.networks.lr_encoder import LREncoder
+
+CALIBRATION_CROPS = 64
+"""What the constants of a VQ decoder are measured on."""
+TOGETHER = 4
+"""Crops that the full decoder is given at once."""
 
 
 class StudentLatents(nn.Module):
@@ -40,6 +47,12 @@ class StudentLatents(nn.Module):
         )
         noise = self._noise * random.normal(given.z_y.shape)
         return diffusion.one_step(self._schedule, bind(self.student, given), given.z_y, noise).float()
+
+
+def calibration_latents(latents: StudentLatents, dataset: Dataset[Sample], workers: int, seed: int) -> Iterator[Tensor]:
+    """The student's latents [TOGETHER, C, h, w] for the first crops of the data, ``CALIBRATION_CROPS`` in all."""
+    for step, batch in enumerate(loader(dataset, TOGETHER, 0, CALIBRATION_CROPS // TOGETHER, workers)):
+        yield latents(batch, Noise(seed, step))
 
 
 class EnlargedPictures(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from train.data.crops import Sample, loader
+from train.data.crops import Sample
 from train.diffusion import process as diffusion
 from train.diffusion.latents import Condition, bind, condition, scale_of
 from train.diffusion.pixels import enlarge, grey_gradient, to_model, to_picture
@@ -20,28 +20,24 @@ from train.engine.noise import Noise
 from train.engine.pretrained import load_autoencoder, load_teacher
 from train.engine.task import OptimiserStep, Trainable
 from train.finetuning.colour_correction import ColourCorrection
-from train.finetuning.inputs import StudentLatents, load_lr_encoder
+from train.finetuning.inputs import StudentLatents, calibration_latents, load_lr_encoder
 from train.finetuning.interpolation import interpolate
-from train.finetuning.settings import FoldSettings
+from train.finetuning.settings import FinetuneSettings
 from train.finetuning.shown import Shown, encoded_again
-from train.finetuning.static_decoder import StaticDecoder, static_decoder
-from train.finetuning.statistics import measure_statistics
 from train.networks.autoencoder import Autoencoder
+from train.networks.decoder_statistics import measure_statistics
 from train.networks.discriminator import Discriminator
-from train.networks.families import AnyAutoencoder, AnyUNet
+from train.networks.families import AnyUNet
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.patch_discriminator import PatchDiscriminator
+from train.networks.static_decoder import StaticDecoder, static_decoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
 from train.objectives.losses import border_l1, coarse_l1, colour_shift, frequency_l1, l1, mse, structure
 from train.objectives.picture_discriminator import PictureDiscriminator
 
-CALIBRATION_CROPS = 64
-"""What the constants of a VQ decoder are measured on."""
-TOGETHER = 4
-"""Crops that the full decoder is given at once."""
 BORDER = 8
 """Width in HR pixels of the frame that ``border_weight`` is about."""
 
@@ -99,23 +95,25 @@ class FinetuneTask:
     Without noise there is nothing to sample: the student answers with one picture for each LQ picture, so the target
     is HQ itself, through the decoder; what pixels average away, a discriminator can ask for. The mobile decoder
     is frozen, or trained too. A VQ decoder is deployed with constants in place of its statistics and its codebook (see
-    ``train.finetuning.static_decoder``): it learns to answer as the full one does.
+    ``train.networks.static_decoder``): it learns to answer as the full one does.
     """
 
     name = "finetune"
 
-    def __init__(self, settings: FoldSettings, dataset: Dataset[Sample]) -> None:
+    def __init__(self, settings: FinetuneSettings, dataset: Dataset[Sample]) -> None:
         """The constants of a VQ decoder are measured on ``dataset``.
 
         Raises ``TrainError`` for files that do not fit each other.
         """
         self.settings = settings
-        if settings.steps == 0 and settings.lr_encoder is None:
-            raise TrainError("--steps 0: folds what is given, and no LR encoder is; give --lr_encoder, or more steps")
-        if not 0 <= settings.share <= 1:
-            raise TrainError(f"--share {settings.share:g}: give 0, the given networks, to 1, the finetuned ones")
-        if settings.share < 1 and settings.lr_encoder is None:
-            raise TrainError(f"--share {settings.share:g}: is of a network that is given; give --lr_encoder too")
+        if not 0 <= settings.interpolation <= 1:
+            raise TrainError(
+                f"--interpolation {settings.interpolation:g}: give 0, where it starts, to 1, where it ends"
+            )
+        if settings.interpolation < 1 and settings.lr_encoder is None:
+            raise TrainError(
+                f"--interpolation {settings.interpolation:g}: needs an LR encoder to start from; give --lr-encoder too"
+            )
         autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         student, sampling = load_unet(settings.student)
         if not isinstance(student, UNet):
@@ -133,7 +131,7 @@ class FinetuneTask:
             else load_lr_encoder(settings.lr_encoder, student.latent_channels)
         )
         network = LRStudent(lr_encoder, student, self.schedule, decoder)
-        self.given = copy.deepcopy(network)
+        self._start = copy.deepcopy(network)
         self.trainables = {"student": Trainable(network.requires_grad_(True))}
         self.latent_discriminator = self._latent_discriminator() if settings.lambda_2 else None
         self.picture_discriminator = self._picture_discriminator() if settings.texture_weight else None
@@ -143,10 +141,11 @@ class FinetuneTask:
         if isinstance(autoencoder, VQAutoencoder):
             if settings.train_decoder:
                 raise TrainError(
-                    "--train_decoder true: is for the mobile autoencoder, a VQ decoder is trained anyway; give false"
+                    "--train-decoder: is for the mobile autoencoder, a VQ decoder is trained anyway; give false"
                 )
-            statistics = measure_statistics(autoencoder, calibration_latents(settings, dataset))
-            return static_decoder(autoencoder, statistics)
+            latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
+            crops = calibration_latents(latents, dataset, settings.workers, settings.seed)
+            return static_decoder(autoencoder, measure_statistics(autoencoder, crops))
         return TrainedDecoder(autoencoder) if settings.train_decoder else None
 
     def _latent_discriminator(self) -> LatentDiscriminator:
@@ -228,27 +227,19 @@ class FinetuneTask:
 
     def exports(self, network: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(network, LRStudent)
-        network = self.taken(network)
+        network = interpolate(self._start, network, self.settings.interpolation)
         exports: dict[str, nn.Module] = {"deployed_student": network.student, "lr_encoder": network.lr_encoder}
+        if isinstance(network.decoder, StaticDecoder):
+            return exports | {"static_decoder": network.decoder}
         if isinstance(network.decoder, TrainedDecoder):
-            exports["autoencoder"] = self.whole(network)
+            autoencoder = copy.deepcopy(self.autoencoder)
+            autoencoder.decoder = network.decoder.decoder
+            return exports | {"autoencoder": autoencoder}
         return exports
-
-    def taken(self, network: LRStudent) -> LRStudent:
-        """What is taken of the finetuning, ``--share`` of the way to ``network``: on the CPU, and on its own."""
-        return interpolate(self.given, network, self.settings.share)
-
-    def whole(self, network: LRStudent) -> AnyAutoencoder:
-        """The autoencoder, with the decoder that was trained beside the student where one was."""
-        if not isinstance(network.decoder, TrainedDecoder):
-            return self.autoencoder
-        autoencoder = copy.deepcopy(self.autoencoder)
-        autoencoder.decoder = copy.deepcopy(network.decoder.decoder)
-        return autoencoder
 
     def description(self) -> dict[str, Any]:
         sampling = {"steps": 1, "noise": 0.0}
-        return {"diffusion": asdict(self.diffusion), "sampling": sampling, "share": self.settings.share}
+        return {"diffusion": asdict(self.diffusion), "sampling": sampling, "interpolation": self.settings.interpolation}
 
 
 def hidden_border(teacher: AnyUNet) -> int:
@@ -257,12 +248,3 @@ def hidden_border(teacher: AnyUNet) -> int:
     Both sides together are a multiple of its stride, so what is left is one too.
     """
     return max(1, teacher.stride // 2)
-
-
-def calibration_latents(settings: FoldSettings, dataset: Dataset[Sample]) -> Iterator[Tensor]:
-    """The student's latents [TOGETHER, C, h, w] for the first crops of the data, ``CALIBRATION_CROPS`` in all."""
-    autoencoder = load_autoencoder(settings.autoencoder, settings.model)
-    latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
-    batches = loader(dataset, TOGETHER, 0, CALIBRATION_CROPS // TOGETHER, settings.workers)
-    for step, batch in enumerate(batches):
-        yield latents(batch, Noise(settings.seed, step))

@@ -97,3 +97,16 @@ def measure_statistics(autoencoder: VQAutoencoder, latents: Iterable[Tensor]) ->
         {name: moments[name].affine(norm) for name, norm in norms.items()},
         {name: each.linear() for name, each in products.items()},
     )
+
+
+def no_statistics(autoencoder: VQAutoencoder) -> Statistics:
+    """Constants of the right sizes that nothing was measured for: of the decoder's norms and attention, by name."""
+    norms: dict[str, Affine] = {}
+    attentions: dict[str, Linear] = {}
+    for name, module in autoencoder.decoder.named_modules():
+        if isinstance(module, GroupNorm):
+            norms[name] = Affine(torch.ones(module.num_channels), torch.zeros(module.num_channels))
+        if isinstance(module, Attention):
+            channels = module.q.in_channels
+            attentions[name] = Linear(torch.zeros(channels, channels), torch.zeros(channels))
+    return Statistics(norms, attentions)

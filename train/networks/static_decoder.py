@@ -6,8 +6,9 @@ The norms' statistics are constants, the attention is a convolution, and latents
 import torch
 from torch import Tensor, nn
 
-from train.finetuning.statistics import Affine, Linear, Statistics
-from train.networks.vq import Attention, NearestUpsample, ResnetBlock, UpLevel, VQAutoencoder
+from train.networks.decoder_statistics import Affine, Linear, Statistics, no_statistics
+from train.networks.narrow import layer_widths, narrow
+from train.networks.vq import Attention, NearestUpsample, ResnetBlock, UpLevel, VQAutoencoder, VQConfig
 
 
 class StaticBlock(nn.Module):
@@ -29,6 +30,18 @@ class StaticBlock(nn.Module):
 
 class StaticDecoder(nn.Sequential):
     """Latents [N, C, h, w] -> pictures [N, 3, f h, f w] in about [-1, 1]."""
+
+    def __init__(self, config: VQConfig, widths: dict[str, tuple[int, int]], *layers: nn.Module) -> None:
+        """``config`` and ``widths`` (of every layer, by name) are those of the autoencoder that it was made of."""
+        super().__init__(*layers)
+        self.config, self.widths = config, widths
+
+
+def empty_static_decoder(config: VQConfig, widths: dict[str, tuple[int, int]]) -> StaticDecoder:
+    """A decoder of the layout that ``static_decoder`` makes of such an autoencoder, for weights to be loaded into."""
+    autoencoder = VQAutoencoder(config)
+    narrow(autoencoder, {name: width for name, width in widths.items() if layer_widths(autoencoder)[name] != width})
+    return static_decoder(autoencoder, no_statistics(autoencoder))
 
 
 @torch.no_grad()
@@ -55,6 +68,8 @@ def static_decoder(autoencoder: VQAutoencoder, statistics: Statistics) -> Static
         layers += [layer for both in zip(level.block, level.attn, strict=True) for layer in both]
         layers.append(level.upsample)
     return StaticDecoder(
+        autoencoder.config,
+        layer_widths(autoencoder),
         _copy(autoencoder.post_quant_conv),
         _copy(decoder.conv_in),
         *(static(layer) for layer in layers if not isinstance(layer, nn.Identity)),
