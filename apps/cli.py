@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from .stages import GROUPS, run_command
+
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -374,6 +376,22 @@ def web(
 
     serve(port, open_browser=open_browser, say=say)
 
+
+def _add_stages() -> None:
+    """``tadsr train distill`` and its like."""
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    for group, (summary, commands) in GROUPS.items():
+        stages = typer.Typer(rich_markup_mode=None, help=summary, no_args_is_help=True)
+        for name, command in commands.items():
+
+            def forward(context: typer.Context, group: str = group, name: str = name) -> None:
+                run_command(group, name, context.args)
+
+            stages.command(name, help=command.help, context_settings=anything, add_help_option=False)(forward)
+        app.add_typer(stages, name=group)
+
+
+_add_stages()
 
 if __name__ == "__main__":
     main()

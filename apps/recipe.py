@@ -7,7 +7,6 @@ settings in the preset of that name. A stage that is done leaves a file that say
 import json
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from runtime.atomic import replacing
 from runtime.bundle import SUFFIX
+from tadsr.packages import python_command
 
 from .errors import CommandError
 
@@ -91,7 +91,7 @@ def run_recipe(commands: Mapping[str, Sequence[str]], out: Path, say: Callable[[
             say(f"{label}: done before")
             continue
         say(f"{label}: {as_typed(words)}")
-        code = subprocess.run([sys.executable, "-m", *words], check=False).returncode
+        code = subprocess.run(python_command(*words[0].split("."), *words[1:]), check=False).returncode
         if code:
             raise CommandError(
                 f"{name}: ended with exit code {code}; mend what it says, then give the same command again"

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 
 from runtime.errors import TadsrError
+from tadsr.packages import PACKAGES
 
-PACKAGES = ("tadsr", "train", "compress", "export", "runtime", "apps")
 
+def run(main: Callable[[], None], *, resumes: bool = False) -> None:
+    """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130.
 
-def run(main: Callable[[], None]) -> None:
-    """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130."""
+    ``resumes`` says that the command, given again, goes on where Ctrl-C stopped it.
+    """
     handler = logging.StreamHandler(sys.stderr)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler])
     for package in PACKAGES:  # libraries below us stay quiet
@@ -22,7 +24,9 @@ def run(main: Callable[[], None]) -> None:
         sys.stderr.write(f"error: {explain(error)}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; a training goes on from its last checkpoint when the command is given again\n")
+        sys.stderr.write(
+            "stopped; given again, the command goes on from its last checkpoint\n" if resumes else "stopped\n"
+        )
         sys.exit(130)
 
 

@@ -1,0 +1,1 @@
+"""What every stage of compression cost: measured, compared, rendered, held to budgets."""

@@ -19,7 +19,7 @@ if not list(importlib.metadata.distributions(name="pip")):  # importing it would
     pytest.skip("installing the wheel needs pip", allow_module_level=True)
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"apps", "compress", "export", "runtime", "train"}
+PACKAGES = {"apps", "compress", "export", "runtime", "tadsr", "train"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """A folder with a picture and modules of the user's own that have the names of ours."""
-    for package in PACKAGES:
+    for package in PACKAGES - {"tadsr"}:
         (tmp_path / f"{package}.py").write_text("raise RuntimeError('this file is the user\\'s own')\n")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)).save(tmp_path / "photo.png")
     return tmp_path

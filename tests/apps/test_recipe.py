@@ -10,6 +10,7 @@ import pytest
 import runtime
 from apps import recipe
 from apps.errors import CommandError
+from tadsr.packages import python_command
 from train.engine.presets import preset_defaults
 
 from .commands import Tadsr
@@ -40,9 +41,9 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     codes = {"b": 3}
 
     def run(words: list[str], check: bool) -> "subprocess.CompletedProcess[str]":
-        assert words[:2] == [sys.executable, "-m"]
-        ran.append(words[2])
-        return subprocess.CompletedProcess(words, codes.get(words[2], 0))
+        assert words[:3] == python_command()
+        ran.append(words[3])
+        return subprocess.CompletedProcess(words, codes.get(words[3], 0))
 
     monkeypatch.setattr(subprocess, "run", run)
     commands = {"first": ["a"], "second": ["b", "--x=1"], "third": ["c"]}

@@ -1,0 +1,1 @@
+"""Photos, synthetic pictures and their degradation."""

@@ -1,0 +1,1 @@
+"""The residual-shifting diffusion, and the spaces that it works in."""

@@ -1,0 +1,1 @@
+"""The training loop and what every stage shares: settings, checkpoints, processes, records."""

@@ -1,0 +1,1 @@
+"""Finetuning the student as it will be deployed."""
