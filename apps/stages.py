@@ -59,5 +59,7 @@ def run_command(group: str, name: str, words: Sequence[str]) -> None:
     from tadsr import commands
 
     module = importlib.import_module(f"{group}.{name}")
+    if hasattr(module, "__path__"):  # a folder of its own
+        module = importlib.import_module(f"{group}.{name}.__main__")
     sys.argv = [f"tadsr {group} {name}", *words]
     commands.run(module.main, resumes=GROUPS[group][1][name].resumes)

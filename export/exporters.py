@@ -1,8 +1,13 @@
 """The table of exporters: a new engine is a new row."""
 
-from export import aoti, coreml, executorch, onnx, tensorrt, torch_tensorrt
+from export import aoti
+from export.coreml import exporter as coreml
+from export.executorch import exporter as executorch
 from export.local import LocalExporter
+from export.onnx import exporter as onnx
 from export.protocol import Exporter
+from export.tensorrt import exporter as tensorrt
+from export.tensorrt import torch_tensorrt
 
 EXPORTERS: tuple[Exporter, ...] = (
     onnx.FP32,

@@ -61,10 +61,10 @@ def _executorch(row: tables.Row) -> Judgement:
 def _coreml(row: tables.Row) -> Judgement:
     if not row.mil:
         return Verdict.REJECTED, "coremltools cannot convert it"
-    from export.mil.operators import OPERATORS
+    from export.verification.mil_operators import OPERATORS
 
     if unknown := sorted(set(row.mil.split()) - OPERATORS.keys()):
-        return Verdict.REJECTED, f"becomes MIL's {', '.join(unknown)}, which export.mil cannot check"
+        return Verdict.REJECTED, f"becomes MIL's {', '.join(unknown)}, which the interpreter cannot check"
     return ACCEPTED
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.saturation import pairs
+from export.onnx.saturation import pairs
 
 
 def convolve(

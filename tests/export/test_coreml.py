@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export import coreml, proof
 from export.bundle import bundle
-from export.coreml import FP16, INT8, CoremlExporter
+from export.coreml import exporter as coreml
+from export.coreml import operations as mil_command
+from export.coreml.exporter import FP16, INT8, CoremlExporter
+from export.coreml.package import read_package
+from export.coreml.same_numbers import check_activations
 from export.errors import ExportError
-from export.mil import __main__ as mil_command
-from export.mil.package import read_package
-from export.mil.same_numbers import check_activations
 from export.program import Program, open_program
 from export.protocol import check, render
+from export.verification import tiles as proof
 from export.verify import verify
 from runtime.bundle import read_bundle
 from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network, vq_network
@@ -216,7 +217,7 @@ def test_an_old_package_survives_a_failed_export(
     output = tmp_path / "out.mlpackage"
     (output / "old").mkdir(parents=True)
     monkeypatch.setattr("sys.argv", ["coreml", str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
-    monkeypatch.setattr("export.coreml.FP16", replace(FP16, required_psnr=1000))
+    monkeypatch.setattr("export.coreml.exporter.FP16", replace(FP16, required_psnr=1000))
     with pytest.raises(ExportError, match="1000 dB are required; nothing was kept"):
         coreml.main()
     assert list(tmp_path.rglob("*")) == [output, output / "old"]

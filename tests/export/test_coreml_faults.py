@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.coreml import FP16, INT8, CoremlExporter
+from export.coreml.exporter import FP16, INT8, CoremlExporter
+from export.coreml.package import read_package
 from export.errors import ExportError
-from export.mil.package import read_package
 from export.program import Program, open_program
 from tests.export.packages import WEIGHTS, copy_of, operations
 from tests.export.programs import TILE, needs_coremltools, needs_int8

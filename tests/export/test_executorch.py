@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from export import executorch, integers
 from export.errors import ExportError
+from export.executorch import exporter as executorch
 from export.program import open_program
 from export.protocol import Exporter, check, render
+from export.verification import integers
 from tests.export.programs import TILE, needs_executorch, needs_int8
 
 

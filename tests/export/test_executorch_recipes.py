@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from export.errors import ExportError
-from export.executorch_recipes import RECIPES, attempt, try_all
+from export.executorch.recipes import RECIPES, attempt, try_all
 from export.program import open_program
 from tests.export.programs import TILE, needs_executorch
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from export.errors import ExportError
-from export.onnx import FP16, FP32
+from export.onnx.exporter import FP16, FP32
 from export.program import Program, open_program
 from export.protocol import render
 from tests.export.test_onnx import run

@@ -10,16 +10,17 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from export import dialects, onnx_integers
 from export.errors import ExportError
-from export.forced import compare_steps
-from export.onnx import FP32, INT8
-from export.onnx_engines import in_onnxruntime, onnxruntime_session
-from export.onnx_integers import integer_weights, quantized_tensors, run_in_float
-from export.pixel_shuffle import PHASES
+from export.onnx import int8 as onnx_integers
+from export.onnx import qdq_format as dialects
+from export.onnx.engines import in_onnxruntime, onnxruntime_session
+from export.onnx.exporter import FP32, INT8
+from export.onnx.int8 import integer_weights, quantized_tensors, run_in_float
+from export.onnx.pixel_shuffle import PHASES
 from export.program import QUANTIZE, Program, open_program
-from export.proof import photo_like
 from export.protocol import render
+from export.verification.layer_wise import compare_steps
+from export.verification.tiles import photo_like
 from tests.export.changed import write_changed
 from tests.export.programs import CARD, export_free, needs_int8, quantize, tiny_network
 from tests.export.test_onnx import run

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from export.mil.interpreter import run
-from export.mil.operators import OPERATORS, compute
+from export.verification.mil_interpreter import run
+from export.verification.mil_operators import OPERATORS, compute
 from tests.export.packages import Function, package_of
 from tests.export.programs import needs_coremltools
 

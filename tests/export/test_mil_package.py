@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from export.coreml.blob import read_tensor
+from export.coreml.census import Row, census
+from export.coreml.package import read_package
 from export.errors import ExportError
-from export.mil.blob import read_tensor
-from export.mil.census import Row, census
-from export.mil.interpreter import run
-from export.mil.package import read_package
+from export.verification.mil_interpreter import run
 from tests.export.packages import MODEL, WEIGHTS, Function, copy_of, operations, package_of
 from tests.export.programs import needs_coremltools
 

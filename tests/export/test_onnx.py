@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 import torch
 
-from export import proof
 from export.errors import ExportError
-from export.onnx import FP32
+from export.onnx.exporter import FP32
 from export.program import Program, open_program
 from export.protocol import Report, Tile
+from export.verification import tiles as proof
 from tadsr.program import ProgramError
 from tests.export.programs import CARD, TILE
 

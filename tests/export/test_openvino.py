@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import pytest
 
-from export import onnx_engines
 from export.errors import ExportError
-from export.integers import layers_of
-from export.onnx import FP16, FP32, INT8, OnnxExporter
+from export.onnx import engines as onnx_engines
+from export.onnx.exporter import FP16, FP32, INT8, OnnxExporter
 from export.program import open_program
 from export.protocol import render
+from export.verification.integers import layers_of
 from runtime.backends.openvino import compiled_model
 from tests.export.programs import needs_int8
 

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from onnx.numpy_helper import from_array
 
-from export import pixel_shuffle
-from export.onnx import FP32, INT8, OnnxExporter
-from export.onnx_engines import in_onnxruntime
-from export.onnx_integers import quantized_tensors
-from export.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
+from export.onnx.engines import in_onnxruntime
+from export.onnx.exporter import FP32, INT8, OnnxExporter, pixel_shuffle
+from export.onnx.int8 import quantized_tensors
+from export.onnx.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
+from export.onnx.torch_onnx import OPSET
 from export.program import open_program
-from export.proof import photo_like
-from export.torch_onnx import OPSET
+from export.verification.tiles import photo_like
 from tests.export.programs import needs_int8
 
 SIZES = st.integers(1, 5)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.saturation import LARGEST_PAIR, largest_pair
+from export.onnx.saturation import LARGEST_PAIR, largest_pair
 from tests.export.saturating import convolve
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import runtime
-from export.onnx_integers import integer_weights, run_in_float
-from export.saturation import LARGEST_PAIR, largest_pair
+from export.onnx.int8 import integer_weights, run_in_float
+from export.onnx.saturation import LARGEST_PAIR, largest_pair
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from export import tensorrt
 from export.program import open_program
 from export.protocol import render
-from export.trt import engine
+from export.tensorrt import engine
+from export.tensorrt import exporter as tensorrt
 from runtime.backends import build_engine
 from runtime.backends.build_engine import Gpu
 from runtime.cache import VARIABLE

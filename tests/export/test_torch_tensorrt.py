@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from export import local, torch_tensorrt
+from export import local
 from export.errors import ExportError
 from export.program import Program, open_program
-from export.torch_tensorrt import FP16, FP32
+from export.tensorrt import torch_tensorrt
+from export.tensorrt.torch_tensorrt import FP16, FP32
 from runtime.cache import VARIABLE
 from tests.export.programs import TILE
 

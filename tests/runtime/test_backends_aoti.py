@@ -148,10 +148,10 @@ def test_native_code_of_a_bundle_is_never_loaded(tmp_path: Path) -> None:
 @needs_compiler
 @pytest.mark.slow
 def test_what_the_exporter_builds_agrees_with_onnx_runtime(programs: Path, tmp_path: Path) -> None:
-    from export import onnx
     from export.aoti import FP32
     from export.bundle import bundle as export
     from export.local import build as build_here
+    from export.onnx import exporter as onnx
     from export.program import open_program
 
     bundle = export([programs / "student.pt2"], tmp_path / "tiny.tadsr", (onnx.FP32,))

@@ -154,9 +154,9 @@ def test_an_exported_package_arrives_whole(mac: pytest.MonkeyPatch, programs: Pa
     """As `export.bundle` zips it and this backend unpacks it, coremltools reads what was exported."""
     mac.undo()
     mac.setenv(VARIABLE, str(tmp_path / "cache"))
-    from export import coreml
     from export.bundle import _one_file
-    from export.mil.package import read_package
+    from export.coreml import exporter as coreml
+    from export.coreml.package import read_package
     from export.program import open_program
     from runtime.archives import unpack
 
@@ -173,8 +173,9 @@ def test_an_exported_package_arrives_whole(mac: pytest.MonkeyPatch, programs: Pa
 def test_a_real_package_agrees_with_onnx_runtime(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export import coreml, onnx
     from export.bundle import bundle as export
+    from export.coreml import exporter as coreml
+    from export.onnx import exporter as onnx
     from train.evaluation.metrics import psnr
 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))

@@ -32,7 +32,8 @@ EXACT, COARSE = 90, 30
 @pytest.fixture(scope="module")
 def bundle(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """One network in every file that an engine of this machine takes."""
-    from export import executorch, onnx
+    from export.executorch import exporter as executorch
+    from export.onnx import exporter as onnx
     from export.program import open_program
 
     folder = tmp_path_factory.mktemp("engines")

@@ -160,9 +160,9 @@ def test_probing(machine: pytest.MonkeyPatch) -> None:
 def test_a_real_engine_agrees_with_onnx_runtime(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export import onnx
-    from export import tensorrt as exporter
+    from export.onnx import exporter as onnx
     from export.program import open_program
+    from export.tensorrt import exporter
 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     program = open_program(programs / "student.pt2")

@@ -1,0 +1,1 @@
+"""Networks, their layers, and how they are built from configurations."""

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.export import ExportedProgram
 
-from export.onnx_engines import ENGINES
+from export.onnx.engines import ENGINES
 from export.preflight import tables
 from export.preflight.judge import name_of
 from tests.export.preflight.one_op import OPERATIONS, SIDE, program_of

@@ -1,4 +1,4 @@
-"""``python -m export.mil``: which operations a saved package has, and which of them leave the neural engine."""
+"""``python -m export.coreml.operations``: a saved package's operations, and which of them leave the neural engine."""
 
 import argparse
 import json
@@ -8,13 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from export.mil.census import census
-from export.mil.package import read_package
+from export.coreml.census import census
+from export.coreml.package import read_package
 from tadsr import commands
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.mil", description="Count a package's operations.")
+    parser = argparse.ArgumentParser(
+        prog="python -m export.coreml.operations", description="Count a package's operations."
+    )
     parser.add_argument("package", type=Path, metavar="NAME.mlpackage", help="a folder, or a zip of one")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     arguments = parser.parse_args()

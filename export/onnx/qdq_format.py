@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from onnx import helper
 
 from export.errors import ExportError
-from export.graph import Array, Graph
+from export.onnx.graph import Array, Graph
 
 KEEP_SIGN = (
     *("DepthToSpace", "Reshape", "Squeeze", "Transpose"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.mil.package import Operation, Package
+from export.coreml.package import Operation, Package
 
 BORDER = ("cast",)
 """Between the float32 of the function's own input and output and float16: done where pixels are converted anyway."""

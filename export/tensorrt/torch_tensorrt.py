@@ -1,4 +1,4 @@
-"""``python -m export.torch_tensorrt``: a float program compiled by Torch-TensorRT, for who runs it in torch.
+"""``python -m export.tensorrt.torch_tensorrt``: a float program compiled by Torch-TensorRT, for who runs it in torch.
 
 The engine inside is of this machine's GPU: it is built into the cache, and no bundle carries one.
 """
@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import proof
 from export.errors import ExportError
 from export.half import halve
 from export.local import run_local
 from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
+from export.verification import tiles as proof
 from runtime.cache import cache_folder
 from tadsr import commands
 
@@ -67,7 +67,7 @@ class TorchTensorrtExporter:
         except (RuntimeError, AssertionError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ExportError(
-                f"{program.path}: Torch-TensorRT could not compile it ({reason}); take export.tensorrt"
+                f"{program.path}: Torch-TensorRT could not compile it ({reason}); take export.tensorrt.exporter"
             ) from error
         return {}
 
@@ -106,4 +106,4 @@ FP32 = TorchTensorrtExporter("fp32", required_psnr=90)
 FP16 = TorchTensorrtExporter("fp16", required_psnr=55)
 
 if __name__ == "__main__":
-    commands.run(lambda: run_local("export.torch_tensorrt", FP32, FP16))
+    commands.run(lambda: run_local("export.tensorrt.torch_tensorrt", FP32, FP16))

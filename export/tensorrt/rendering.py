@@ -4,11 +4,11 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.graph import Graph
 from export.half import halve
+from export.onnx.graph import Graph
+from export.onnx.torch_onnx import convert
 from export.program import Program
-from export.torch_onnx import convert
-from export.trt.rules import ROUND, UNROUND
+from export.tensorrt.rules import ROUND, UNROUND
 
 ZERO = "zero_point"
 

@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 from torch.fx import Node
 
+from export.coreml.package import Operation, Package
 from export.errors import ExportError
-from export.mil.package import Operation, Package
 from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
 KEPT_FROM_ZERO = 400

@@ -8,16 +8,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export import dialects, integers, proof
 from export.errors import ExportError
-from export.forced import Steps, require_steps
-from export.graph import Graph
-from export.onnx_engines import Start, onnxruntime_session
-from export.pixel_shuffle import PHASES, in_program_order
+from export.onnx import qdq_format as dialects
+from export.onnx.engines import Start, onnxruntime_session
+from export.onnx.graph import Graph
+from export.onnx.pixel_shuffle import PHASES, in_program_order
+from export.onnx.saturation import LARGEST_PAIR, largest_pair
+from export.onnx.torch_onnx import OUTPUT
 from export.program import Program
 from export.protocol import Findings, Tile
-from export.saturation import LARGEST_PAIR, largest_pair
-from export.torch_onnx import OUTPUT
+from export.verification import integers
+from export.verification import tiles as proof
+from export.verification.layer_wise import Steps, require_steps
 
 SAME_STEPS_PSNR = 90.0
 """Lowest PSNR in dB of the picture that a file makes of its own last integers."""

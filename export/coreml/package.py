@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.coreml.blob import read_tensor
+from export.coreml.quiet import quiet_coremltools
 from export.errors import ExportError
-from export.mil.blob import read_tensor
-from export.mil.quiet import quiet_coremltools
 
 if TYPE_CHECKING:
     from coremltools.proto import MIL_pb2, Model_pb2

@@ -7,7 +7,7 @@ from torch.fx import Node
 
 from export.errors import ExportError
 from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
-from export.trt.rules import ROUND, UNROUND
+from export.tensorrt.rules import ROUND, UNROUND
 
 Rounding = tuple[bytes, bytes, bytes]
 """Scales as float32, zero points as int8 and, of weights, the integers."""

@@ -11,13 +11,12 @@ import torch
 from torch.export import ExportedProgram
 from torch.fx import Graph, Node
 
-from export import proof
 from export.command import run_exporter
 from export.errors import ExportError
 from export.program import Program
 from export.protocol import Engine, Findings, Report
+from export.verification import tiles as proof
 from runtime.backends.executorch import open_model
-from tadsr import commands
 
 REQUIRED_SHARE = 0.99
 """The least share of multiply-accumulates that XNNPACK must take."""
@@ -124,7 +123,8 @@ def _macs(convolution: Node) -> int:
 
 def _check_numbers(path: Path, program: Program) -> Findings:
     """Hold the numbers in the file's bytes against the program's. Raises ``ExportError``."""
-    from export import integers, xnnpack_file
+    from export.executorch import xnnpack_file
+    from export.verification import integers
 
     written = xnnpack_file.read(path)
     layers = integers.require_layers(program, written.layers, str(path))
@@ -134,7 +134,8 @@ def _check_numbers(path: Path, program: Program) -> Findings:
 
 
 FP32 = ExecutorchExporter("fp32", required_psnr=90)
-INT8 = ExecutorchExporter("int8", required_psnr=30)  # coarse: `export.forced` says why
+INT8 = ExecutorchExporter("int8", required_psnr=30)  # coarse: `export.verification.layer_wise` says why
 
-if __name__ == "__main__":
-    commands.run(lambda: run_exporter("export.executorch", FP32, INT8))
+
+def main() -> None:
+    run_exporter("export.executorch", FP32, INT8)

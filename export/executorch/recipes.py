@@ -1,4 +1,4 @@
-"""``python -m export.executorch_recipes``: ExecuTorch's other delegates, each tried on programs and reported.
+"""``python -m export.executorch.recipes``: ExecuTorch's other delegates, each tried on programs and reported.
 
 Their Python part lowers a program anywhere; the engine behind it runs on its own devices only. So nothing here is
 proven but that it lowers, how much of the program, and that it can be written: no bundle carries such a file.
@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from export.errors import ExportError
-from export.executorch import FP32, delegated_share, lower
+from export.executorch.exporter import FP32, delegated_share, lower
 from export.program import Program, for_tile, open_program
 from export.protocol import missing
 from runtime.atomic import replacing
@@ -105,7 +105,7 @@ def try_all(programs: Sequence[Program], folder: Path | None = None) -> list[Tri
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.executorch_recipes", description="Try other delegates.")
+    parser = argparse.ArgumentParser(prog="python -m export.executorch.recipes", description="Try other delegates.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
     parser.add_argument("--tile", type=int, help="side of its one tile, in pixels, for a program of free sizes")
     parser.add_argument("-o", "--output", type=Path, help="a folder for the .pte files; default: they are not kept")

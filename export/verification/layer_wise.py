@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch.fx import Interpreter, Node
 
-from export import proof
 from export.errors import ExportError
 from export.program import DEQUANTIZE, QUANTIZE, Program
 from export.protocol import Findings, Tile
+from export.verification import tiles as proof
 
 Steps = NDArray[np.int16]
 LARGEST_STEP = 1

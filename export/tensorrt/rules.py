@@ -11,7 +11,7 @@ import onnx
 from onnx import helper
 
 from export.errors import ExportError
-from export.graph import Graph
+from export.onnx.graph import Graph
 
 Rule = Callable[[Graph], Iterable[str]]
 ROUND, UNROUND = "QuantizeLinear", "DequantizeLinear"

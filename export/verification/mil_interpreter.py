@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from export.coreml.package import Constant, Operation, Package
 from export.errors import ExportError
-from export.mil.operators import compute
-from export.mil.package import Constant, Operation, Package
+from export.verification.mil_operators import compute
 
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -55,7 +55,7 @@ def _compute(package: Package, operation: Operation, values: Mapping[str, Tensor
     except NotImplementedError as error:
         raise ExportError(
             f"{package.path}: {error} is not an operation that can be checked here ({operation.output.name}); "
-            "add it to export/mil/operators.py with its test, or keep it out of the network"
+            "add it to export/verification/mil_operators.py with its test, or keep it out of the network"
         ) from error
 
 

@@ -6,11 +6,11 @@ The ONNX file is proven on any machine; engines are built and proven where there
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export import proof
 from export.command import run_exporter
 from export.program import Program
 from export.protocol import Engine, Findings, Report
-from export.trt import engine
+from export.tensorrt import engine
+from export.verification import tiles as proof
 from runtime.backends.tensorrt import open_engine
 from tadsr import commands
 
@@ -31,7 +31,7 @@ class TensorrtExporter:
 
     def export(self, program: Program, path: Path) -> Findings:
         """Write the file, and ``build_engine.py`` beside it. Raises ``ExportError`` where it would break a rule."""
-        from export.trt import rendering, rules
+        from export.tensorrt import rendering, rules
 
         model = rendering.render(program, self.precision)
         rules.require(model, str(program.path))
@@ -41,7 +41,7 @@ class TensorrtExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ONNX Runtime on the CPU, unoptimised: what it says, at no speed that TensorRT would have."""
-        from export.onnx_engines import as_written, engine_of
+        from export.onnx.engines import as_written, engine_of
 
         return engine_of(as_written(path.read_bytes(), threads))
 
@@ -56,7 +56,7 @@ class TensorrtExporter:
         """
         import onnx
 
-        from export.trt import rules
+        from export.tensorrt import rules
 
         rules.require(onnx.load(path), str(path))
         report = proof.compare(program, self.engine(path))
@@ -72,9 +72,9 @@ def _check_integers(path: Path, program: Program) -> Findings:
     """What proves an INT8 file, by name. Raises ``ExportError``."""
     import onnx
 
-    from export.onnx_engines import as_written
-    from export.onnx_integers import check_tensors
-    from export.trt import readback
+    from export.onnx.engines import as_written
+    from export.onnx.int8 import check_tensors
+    from export.tensorrt import readback
 
     same = readback.compare(onnx.load(path), program, str(path))
     return {"scales_equal_to_the_bit": same, **check_tensors(path, program, as_written, str(path))}
@@ -91,14 +91,10 @@ def _check_engine(path: Path, program: Program, psnr: float) -> Findings:
 
 FP32 = TensorrtExporter("fp32", required_psnr=90)
 FP16 = TensorrtExporter("fp16", required_psnr=55)
-INT8 = TensorrtExporter("int8", required_psnr=30)  # coarse: `export.forced` says why
+INT8 = TensorrtExporter("int8", required_psnr=30)  # coarse: `export.verification.layer_wise` says why
 
 
 def main() -> None:
     run_exporter("export.tensorrt", FP32, FP16, INT8)
     if reason := engine.lacking():
         commands.say(f"no engine was built: {reason}; or run {engine.SCRIPT}, beside the file, where there is a GPU")
-
-
-if __name__ == "__main__":
-    commands.run(main)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from export.integers import Layer, layer
+from export.verification.integers import Layer, layer
 
 XNODES, XVALUES, CONSTANT_DATA = 1, 2, 8  # of XNNGraph
 TYPE, CONTENT = 0, 1  # of XNode and XValue

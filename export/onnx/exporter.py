@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export import proof
 from export.command import run_exporter
 from export.half import halve
 from export.program import Program
 from export.protocol import Engine, Findings, Report
-from tadsr import commands
+from export.verification import tiles as proof
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,10 @@ class OnnxExporter:
         """Write the file and let ONNX's own checker read it. ``OSError`` passes through."""
         import onnx
 
-        from export import dialects, onnx_integers, pixel_shuffle
-        from export.torch_onnx import convert
+        from export.onnx import int8 as onnx_integers
+        from export.onnx import pixel_shuffle
+        from export.onnx import qdq_format as dialects
+        from export.onnx.torch_onnx import convert
 
         model = convert(halve(program) if self.precision == "fp16" else program.exported)
         if self.precision == "int8":
@@ -43,7 +44,7 @@ class OnnxExporter:
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
         """The file in ONNX Runtime, on the CPU."""
-        from export.onnx_engines import engine_of, in_onnxruntime
+        from export.onnx.engines import engine_of, in_onnxruntime
 
         return engine_of(in_onnxruntime(path.read_bytes(), threads))
 
@@ -58,7 +59,8 @@ class OnnxExporter:
         runs as integers. Raises ``ExportError`` below ``required_psnr``, above ``forced.LARGEST_STEP``, where a
         number is not the program's or a convolution runs in float.
         """
-        from export import onnx_engines, onnx_integers
+        from export.onnx import engines as onnx_engines
+        from export.onnx import int8 as onnx_integers
 
         integers = self.precision == "int8"
         found: Findings = onnx_integers.check_numbers(path, program) if integers else {}
@@ -82,7 +84,8 @@ class OnnxExporter:
 
 FP32 = OnnxExporter("fp32", required_psnr=90)
 FP16 = OnnxExporter("fp16", required_psnr=55)
-INT8 = OnnxExporter("int8", required_psnr=30)  # coarse: `export.forced` says why, and holds the tensors to one step
+INT8 = OnnxExporter("int8", required_psnr=30)  # coarse: `export.verification.layer_wise` holds every tensor to a step
 
-if __name__ == "__main__":
-    commands.run(lambda: run_exporter("export.onnx", FP32, FP16, INT8))
+
+def main() -> None:
+    run_exporter("export.onnx", FP32, FP16, INT8)

@@ -1,6 +1,6 @@
 """``python -m export.coreml``: an ``.mlpackage`` for one tile size, picture in and picture out (iPhone, iPad, Mac).
 
-Core ML runs on Apple's systems only, so the proof reads the saved file and computes it: ``export.mil``.
+Core ML runs on Apple's systems only, so the proof reads the saved file and computes it: ``export.coreml.package``.
 """
 
 import hashlib
@@ -13,18 +13,17 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from export import proof
 from export.command import parser_of, write_all
+from export.coreml.census import census
+from export.coreml.package import Package, read_package
+from export.coreml.quiet import quiet_coremltools
+from export.coreml.same_numbers import check_activations, check_weights
 from export.errors import ExportError
-from export.forced import require_steps
-from export.mil import interpreter
-from export.mil.census import census
-from export.mil.package import Package, read_package
-from export.mil.quiet import quiet_coremltools
-from export.mil.same_numbers import check_activations, check_weights
 from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
-from tadsr import commands
+from export.verification import mil_interpreter as interpreter
+from export.verification import tiles as proof
+from export.verification.layer_wise import require_steps
 
 INPUT, OUTPUT = "lr", "sr"
 LEVELS = 255
@@ -223,7 +222,7 @@ def _check_int8(package: Package, program: Program, tile: Tile) -> Findings:
 
 
 FP16 = CoremlExporter("fp16", required_psnr=FP16_PSNR, ios=FIRST_IOS["fp16"])
-INT8 = CoremlExporter("int8", required_psnr=30, ios=FIRST_IOS["int8"])  # coarse: `export.forced` says why
+INT8 = CoremlExporter("int8", required_psnr=30, ios=FIRST_IOS["int8"])  # coarse: `export.verification.layer_wise`
 
 
 def main() -> None:
@@ -236,7 +235,3 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     write_all(arguments, *(replace(each, ios=arguments.ios or each.ios) for each in (FP16, INT8)))
-
-
-if __name__ == "__main__":
-    commands.run(main)

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from export.graph import Array, Graph
+from export.onnx.graph import Array, Graph
 
 Step = tuple[str, list[int]]
 """An operator and its permutation, shape (0: as it was, -1: what remains) or axes."""

@@ -1,0 +1,1 @@
+"""Core ML packages, and reading them back."""

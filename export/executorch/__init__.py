@@ -1,0 +1,1 @@
+"""ExecuTorch programs with XNNPACK, and reading them back."""

@@ -1,0 +1,1 @@
+"""ONNX for TensorRT, its engines, and Torch-TensorRT."""
