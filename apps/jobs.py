@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import PictureError
-from runtime.pictures.saving import FORMATS, check_output, is_installed
+from runtime.pictures.formats import FORMATS
+from runtime.pictures.saving import check_output, is_installed
 
 from .errors import CommandError
 

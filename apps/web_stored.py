@@ -14,7 +14,7 @@ from PIL import Image
 import runtime
 from runtime.atomic import replacing
 from runtime.bundle import read_bundle
-from runtime.settings import SEAMS
+from runtime.tiles.halo import HALOS
 from tadsr.commands import run, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ def store(bundle: Path, folder: Path) -> None:
             "height": tile.shape[0],
             "width": tile.shape[1],
             "models": {artifact.file: artifact.sha256 for artifact in artifacts},
-            "radii": {artifact.precision: SEAMS["fast"](manifest, artifact) for artifact in artifacts},
+            "radii": {artifact.precision: HALOS["fast"](manifest, artifact) for artifact in artifacts},
         }
         (draft / "stored.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 

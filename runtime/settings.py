@@ -1,33 +1,13 @@
 """What can be asked of a single picture, and the checks that need no picture."""
 
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypedDict
 
 from .errors import SettingError
-from .manifest import Artifact, Manifest
+from .tiles.halo import HALOS
 from .tiles.memory import parse_bytes
-
-Progress = Callable[[int, int], None]
-Cancel = Callable[[], bool]
-
-INT8_SHARE = 7 / 8
-"""Of the receptive radius. In INT8 the effective radius says too little: the smallest difference can tip a rounding,
-and a step of INT8 is more than a level. Inside this share hardly any does (docs/tiling.md)."""
-
-
-def _fast_radius(manifest: Manifest, artifact: Artifact) -> int:
-    if artifact.precision == "int8":
-        return max(manifest.effective_radius, math.ceil(INT8_SHARE * manifest.receptive_radius))
-    return manifest.effective_radius
-
-
-SEAMS: Mapping[str, Callable[[Manifest, Artifact], int]] = {
-    "fast": _fast_radius,
-    "exact": lambda manifest, artifact: manifest.receptive_radius,
-}
-"""How many pixels a seam keeps clear of inner tile edges."""
+from .tiles.running import Cancel, Progress
 
 
 class Options(TypedDict, total=False):
@@ -68,16 +48,15 @@ class Settings:
     cancel: Cancel | None = None
 
     def __post_init__(self) -> None:
-        if self.seam not in SEAMS:
-            raise SettingError(f"seam={self.seam}: unknown; choose one of {', '.join(SEAMS)}")
+        if self.seam not in HALOS:
+            raise SettingError(f"seam={self.seam}: unknown; choose one of {', '.join(HALOS)}")
         if self.batch < 1:
             raise SettingError(f"batch={self.batch}: at least one tile goes into a call; use 1 or more")
         if self.wrap and (self.scale, self.size) != (None, None):
             raise SettingError("wrap=True: the reduction to scale= or size= does not wrap around; leave them out")
-        if self.max_memory is not None:
-            parse_bytes(self.max_memory)
+        _ = self.limit
 
-    @property
+    @cached_property
     def limit(self) -> int | None:
         """`max_memory` in bytes."""
         return None if self.max_memory is None else parse_bytes(self.max_memory)

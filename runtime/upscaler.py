@@ -2,40 +2,30 @@
 
 import os
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, Unpack, overload
+from typing import Unpack, overload
 
 import numpy as np
 from PIL import Image
 
 from .backends import Session, open_session
 from .bundle import Bundle
-from .errors import OutOfMemoryError, PictureError, SettingError
+from .enlarging import Enlarger
+from .errors import SettingError
+from .job import Output, run
 from .manifest import Artifact
-from .pictures.files import upscale_file
-from .pictures.headers import Header, read_header
-from .pictures.picture import Array, ImageLike, Picture, PictureLike, open_picture
-from .pictures.saving import check_output, check_quality
-from .settings import SEAMS, Options, Progress, Settings
-from .tiles.pipeline import run_ahead
-from .tiles.planning import IN_MEMORY, IN_STRIPS, Cut, Way, cuts, within
-from .tiles.running import Engine, LayersInMemory, Source, paint_tiles
-from .tiles.sinks import CanvasSink, ReducingSink, Sink, StreamSink
+from .pictures.picture import Array, ImageLike, Picture, PictureLike, open_picture, shape_of
+from .settings import Options, Settings
+from .tiles.running import run_ahead
 from .tiles.tile_sizes import TileSizes
 from .tiles.tiling import round_up
-
-__all__ = ["SEAMS", "Options", "Progress", "Upscaler"]
 
 WARMUP_SIDE = 64
 PAINTERS = 4
 """Threads that bring an engine's floats to pixels, at most; with one, that alone is 5 % of what INT8 takes."""
-
-Result = TypeVar("Result")
 
 
 class Upscaler:
@@ -58,8 +48,8 @@ class Upscaler:
         self.artifact = opened.choice.artifact
         self.backend = opened.choice.backend.name
         self._engine = opened.choice.backend
-        self._sizes = TileSizes.of(self.manifest, self.artifact, self._engine.offers(self.manifest))
         self._threads = threads
+        self._sizes = TileSizes.of(self.manifest, self.artifact, self._engine.offers(self.manifest))
         self._painters = ThreadPoolExecutor(min(PAINTERS, threads or os.cpu_count() or 1))
         self._loading = threading.Lock()
         self._sessions: dict[Artifact, Session] | None = {self.artifact: opened.session}
@@ -115,7 +105,7 @@ class Upscaler:
         """
         settings = Settings(**options)
         if settings.limit is not None:
-            next(self._cuts(IN_MEMORY, settings, read_header(image)))
+            self._enlarger.check_fits(shape_of(image), settings)
         return self._enlarge(open_picture(image), settings)
 
     def many(self, images: Iterable[PictureLike], **options: Unpack[Options]) -> Iterator[Image.Image | Array]:
@@ -154,89 +144,14 @@ class Upscaler:
         (160, 120)
         """
         settings = Settings(**options)
-        source, target = Path(source), Path(target)
-        check_output(target)
-        check_quality(quality)
-        if settings.limit is not None and not self._fits(settings, read_header(source)):
-            return self._stream(source, target, settings, strip_metadata, quality)
-        return upscale_file(self, source, target, strip_metadata=strip_metadata, quality=quality, **options)
+        return run(Path(source), Output.of(Path(target), quality, strip_metadata), settings, self._enlarger)
 
-    def _fits(self, settings: Settings, header: Header) -> bool:
-        try:
-            next(self._cuts(IN_MEMORY, settings, header))
-        except PictureError:
-            return False
-        return True
+    @property
+    def _enlarger(self) -> Enlarger:
+        return Enlarger(self.bundle, self.backend, self._sizes, self.session, self._painters)
 
     def _enlarge(self, picture: Picture, settings: Settings) -> Image.Image | Array:
-        height, width = picture.pixels.shape[:2]
-        header = Header(height, width, picture.channels, picture.dtype.itemsize)
-        source = LayersInMemory(picture.layers)
-
-        def enlarge(cut: Cut) -> Array:
-            sink = CanvasSink(_canvas(picture, cut.work.target), picture.compose)
-            self._paint(cut, source, sink, settings)
-            return sink.canvas
-
-        return picture.finish(self._attempt(self._cuts(IN_MEMORY, settings, header), enlarge))
-
-    def _stream(
-        self, source: Path, target: Path, settings: Settings, strip_metadata: bool, quality: int | None
-    ) -> tuple[int, int]:
-        from .pictures import streaming
-
-        streaming.refuse_unless_possible(source, target)
-        metadata = streaming.carried_along(source, strip_metadata)
-        with streaming.scratch(target) as folder:
-            rows = streaming.decode(source, folder / "source", target)
-            header = Header(rows.height, rows.width, rows.channels, rows.dtype.itemsize)
-
-            def enlarge(cut: Cut) -> tuple[int, int]:
-                width, height = cut.work.target
-                result = replace(rows, width=width, height=height)
-                with streaming.encoding(target, result, metadata, quality) as stream:
-                    sink = StreamSink(stream.write, (width, rows.channels), rows.dtype, rows.template().compose)
-                    self._paint(cut, streaming.RowSource(rows), sink, settings)
-                return width, height
-
-            return self._attempt(self._cuts(IN_STRIPS, settings, header), enlarge)
-
-    def _cuts(self, way: Way, settings: Settings, header: Header) -> Iterator[Cut]:
-        return within(settings.limit, way, cuts(self.manifest, self._sizes, header, settings), settings)
-
-    def _attempt(self, offered: Iterator[Cut], enlarge: Callable[[Cut], Result]) -> Result:
-        """Enlarge by the first cut, and where memory runs out by the next, from the beginning."""
-        cut = next(offered)
-        while True:
-            try:
-                return enlarge(cut)
-            except (OutOfMemoryError, MemoryError) as error:
-                tiles, smaller = cut.tiles, next(offered, None)
-                if smaller is None:
-                    raise OutOfMemoryError(
-                        f"{self._name(cut)}: out of memory even with {tiles}; close other programs, or use int8"
-                    ) from error
-                cut = smaller
-                warnings.warn(f"out of memory with {tiles}; going on with {cut.tiles}", RuntimeWarning, stacklevel=4)
-
-    def _paint(self, cut: Cut, source: Source, sink: Sink, settings: Settings) -> None:
-        session = self.session(cut.artifact)
-        work, scale = cut.work, self.manifest.scale
-        if work.reduced:
-            sink = ReducingSink(sink, source.count, (work.width * scale, work.height * scale), work.target)
-        paint_tiles(
-            Engine(session, scale, self._name(cut)),
-            source,
-            cut.plan,
-            sink,
-            batch=min(work.batch, session.max_batch or work.batch),
-            painters=self._painters,
-            progress=settings.progress,
-            cancel=settings.cancel,
-        )
-
-    def _name(self, cut: Cut) -> str:
-        return f"{self.bundle.path}: {cut.artifact.file} on {self.backend}"
+        return picture.finish(self._enlarger.in_memory(picture, settings))
 
     def session(self, artifact: Artifact) -> Session:
         """The engine for a file of the bundle, loaded when it is first asked for. Raises what loading raises."""
@@ -247,12 +162,3 @@ class Upscaler:
             if artifact not in sessions:
                 sessions[artifact] = self._engine.load(self.bundle, artifact, self._threads)
             return sessions[artifact]
-
-
-def _canvas(picture: Picture, size: tuple[int, int]) -> Array:
-    width, height = size
-    try:
-        return np.empty((height, width, picture.channels), picture.dtype)
-    except MemoryError as error:
-        need = height * width * picture.channels * picture.dtype.itemsize / 2**30
-        raise PictureError(f"the result of {width}x{height} needs {need:.1f} GiB; crop the picture") from error

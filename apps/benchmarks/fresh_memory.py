@@ -13,7 +13,9 @@ import numpy as np
 
 from runtime import read_bundle
 from runtime.backends import BACKENDS
+from runtime.pictures.formats import FORMATS
 from runtime.pictures.metadata import Metadata
+from runtime.shape import Shape
 
 RUNS = 3
 CODEC_ROWS = 1024
@@ -35,12 +37,12 @@ def codec(suffix: str, width: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / f"picture{suffix}"
-        rows = streaming.RowFile(picture, CODEC_ROWS, int(width), 3, np.dtype(np.uint8))
+        form, shape = FORMATS[suffix], Shape(CODEC_ROWS, int(width), 3, np.dtype(np.uint8))
         noise = np.random.default_rng(0)
-        with streaming.encoding(picture, rows, Metadata()) as stream:
+        with streaming.encoding(picture, form, shape, Metadata()) as stream:
             for _ in range(CODEC_ROWS):
                 stream.write(noise.integers(0, 256, (1, int(width), 3), np.uint8))
-        streaming.decode(picture, Path(folder) / "rows", picture)
+        streaming.decode(picture, Path(folder) / "rows", form, picture)
 
 
 TASKS: Mapping[str, Callable[..., None]] = {"base": lambda: None, "engine": engine, "codec": codec}

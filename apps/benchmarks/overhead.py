@@ -10,12 +10,9 @@ import numpy as np
 from apps.benchmarks.precisions import usable_files
 from runtime.backends import Choice
 from runtime.bundle import Bundle
-from runtime.pictures.headers import read_header
 from runtime.pictures.picture import open_picture
-from runtime.settings import Settings
-from runtime.tiles.planning import cuts
-from runtime.tiles.tile_sizes import TileSizes
-from runtime.tiles.tiling import Floats, cut_tile, take
+from runtime.tiles.halo import HALOS
+from runtime.tiles.tiling import Floats, cut_tile, plan_tiles, take
 from runtime.upscaler import Upscaler
 
 
@@ -46,8 +43,8 @@ def time_overhead(bundle: Bundle, side: int, *, threads: int | None, repeats: in
 def _time(bundle: Bundle, choice: Choice, side: int, threads: int | None, repeats: int) -> OverheadTiming:
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     engine, artifact = choice.backend, choice.artifact
-    sizes = TileSizes.of(bundle.manifest, artifact, engine.offers(bundle.manifest))
-    plan = next(cuts(bundle.manifest, sizes, read_header(picture), Settings())).plan
+    halo = HALOS["fast"](bundle.manifest, artifact)
+    plan = plan_tiles(side, side, align=bundle.manifest.align, halo=halo, fixed=artifact.tile)
     (layer,) = open_picture(picture).layers
     tiles = [
         cut_tile(take(layer, plan.row_indices(row), 0), plan.column_indices(column))[None] for row, column in plan.tiles

@@ -9,15 +9,14 @@ from typing import Any
 from PIL import Image
 
 from ..errors import PictureError, PictureWarning
-from .decoding import frame_count, open_image, warn_of_lost_depth
 from .depth import has_deep_colour
 from .embedding import mark_webp_alpha
+from .formats import Format, sequence_of
 from .metadata import metadata_of_result
-from .saving import Format, check_output, check_quality, check_size, fit, save_options, written
+from .picture_file import PictureFile, faults_of, frame_count, warn_of_lost_depth
+from .saving import check_size, fit, save_options, written
 
 FOREVER = 0
-PAGED = ("TIFF", "HEIF")
-"""Formats, by Pillow's names, that hold pages: without timing, and each of its own size and kind."""
 
 
 @dataclass(frozen=True)
@@ -30,67 +29,71 @@ class Timing:
     """Whether these are pages, which are turned and not shown one after the other."""
 
 
-def read_timing(path: Path) -> Timing | None:
-    """The timing of the file at ``path`` if it holds several frames or pages, else None.
+def read_timing(file: PictureFile) -> Timing | None:
+    """The timing of a file of several frames or pages, else None.
 
     Raises `PictureError`, also for frames of more megapixels together than one picture may have.
     """
-    with open_image(path) as image:
-        count = frame_count(image)
-        if count == 1:
-            return None
+    if file.frames == 1:
+        return None
+    with faults_of(file.path):
+        image, count = file.image, file.frames
         megapixels, limit = count * image.width * image.height / 10**6, 2 * (Image.MAX_IMAGE_PIXELS or 0) / 10**6
         if limit and megapixels > limit:
-            raise PictureError(f"{path}: {count} frames have more than {limit:g} megapixels; cut it into parts first")
+            message = f"{count} frames have more than {limit:g} megapixels; cut it into parts first"
+            raise PictureError(f"{file.path}: {message}")
         plays = _plays(image)
         durations = []
         for index in _shown(image):
             image.seek(index)
             image.load()  # some formats tell a duration only then
             durations.append(image.info.get("duration") or 0)
-        return Timing(tuple(durations), plays, paged=image.format in PAGED)
+        return Timing(tuple(durations), plays, paged=sequence_of(file.form) == "pages")
 
 
 def read_frames(path: Path) -> Iterator[Image.Image]:
-    """Each frame or page as it is seen, not only what changes. Raises `PictureError`."""
-    with open_image(path) as image:
-        size = image.size
+    """Each frame or page as it is seen, not only what changes. Raises `PictureError`.
+
+    The file is opened anew: what Pillow has read of one frame stays in its `info` when it goes back to another.
+    """
+    with PictureFile(path) as file:
+        image, size, paged = file.image, file.image.size, sequence_of(file.form) == "pages"
         for index in _shown(image):
-            image.seek(index)
-            if has_deep_colour(image):
-                warn_of_lost_depth(path)
-            image.load()
-            # A damaged GIF may reach beyond its screen, which nobody shows, but Pillow makes room for.
-            yield image.copy() if image.size == size or image.format in PAGED else image.crop((0, 0, *size))
+            with faults_of(path):
+                image.seek(index)
+                if has_deep_colour(image):
+                    warn_of_lost_depth(path)
+                image.load()
+                # A damaged GIF may reach beyond its screen, which nobody shows, but Pillow makes room for.
+                frame = image.copy() if image.size == size or paged else image.crop((0, 0, *size))
+            yield frame
 
 
-def check_frames(timing: Timing, path: Path) -> Format:
-    """The format in which frames would be saved; raises `PictureError` where that cannot be. Best asked early."""
-    form = check_output(path)
-    if not form.frames or (timing.paged and form.name not in PAGED):
+def check_frames(timing: Timing, form: Format, path: Path) -> None:
+    """Raise `PictureError` where frames cannot be saved in the format. Best asked early."""
+    if form.sequence is None or (timing.paged and form.sequence != "pages"):
         number = f"{len(timing.durations)} {'pages' if timing.paged else 'frames'}"
         remedy = ".tif" if timing.paged else ".png, .webp or .gif"
         raise PictureError(f"{path}: {form.name} cannot hold the {number} of this picture; save as {remedy}")
-    return form
 
 
-def save_frames(frames: Sequence[Image.Image], timing: Timing, path: Path, *, quality: int | None = None) -> None:
-    """Save ``frames`` with their ``timing``, as `save_picture` does one.
+def save_frames(
+    frames: Sequence[Image.Image], timing: Timing, form: Format, path: Path, *, quality: int | None = None
+) -> None:
+    """Save ``frames`` with their ``timing``, as `save_picture` does one, in a format that passes `check_frames`.
 
-    Consecutive frames that do not differ become one, of both durations. Raises `PictureError` or `SettingError`.
+    Consecutive frames that do not differ become one, of both durations. Raises `PictureError`.
 
-    >>> save_frames([red, green], Timing((500, 500), FOREVER), Path("lights.gif"))  # doctest: +SKIP
+    >>> save_frames([red, green], Timing((500, 500), FOREVER), FORMATS[".gif"], Path("lights.gif"))  # doctest: +SKIP
     """
-    form = check_frames(timing, path)
-    check_quality(quality)
     fitted = []
     for frame in frames:
         check_size(frame.size, form, path)
         fitted.append(fit(frame, form, path))
-    if form.name in PAGED and not timing.paged:
+    if form.sequence == "pages" and not timing.paged:
         message = f"{path}: {form.name} holds no timing, so it was left out; save as .png, .webp or .gif"
         warnings.warn(message, PictureWarning, stacklevel=3)
-    if form.name not in PAGED:
+    if form.sequence == "frames":
         mode = max((frame.mode for frame in fitted), key=_MODES.index)
         fitted = [frame if frame.mode == mode else frame.convert(mode) for frame in fitted]
     kind = form.name, fitted[0].mode
@@ -105,7 +108,7 @@ def save_frames(frames: Sequence[Image.Image], timing: Timing, path: Path, *, qu
 
 _MODES = ("L", "LA", "I;16", "RGB", "RGBA")
 _KIND_OPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {("GIF", "RGBA"): {"disposal": 2}}
-"""What else Pillow is told for a format and mode: here to clear a frame before the next."""
+"""What else Pillow is to do for a format and mode: here to clear a frame before the next."""
 _FINISHING: Mapping[tuple[str, str], Callable[[Path], None]] = {("WEBP", "RGBA"): mark_webp_alpha}
 """What is done to the file afterwards."""
 
@@ -119,7 +122,7 @@ def _plays(image: Image.Image) -> int:
     loop = image.info.get("loop")
     if image.format != "GIF" or loop == FOREVER:
         return loop or FOREVER
-    return 1 if loop is None else loop + 1  # a GIF tells how often it is repeated
+    return 1 if loop is None else loop + 1  # a GIF says how often it is repeated
 
 
 def _gif_timing(timing: Timing) -> dict[str, Any]:
@@ -136,4 +139,4 @@ def _no_timing(timing: Timing) -> dict[str, Any]:
 
 
 _TIMING_OPTIONS = {"GIF": _gif_timing, "PNG": _timing, "WEBP": _timing, "AVIF": _timing}
-"""How Pillow is told of a timing."""
+"""Pillow's options for a timing."""

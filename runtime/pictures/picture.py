@@ -27,8 +27,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import PictureError, PictureWarning
-from .decoding import decode_file, decode_image, within_unit
+from ..shape import Shape
+from .decoding import decode_image, within_unit
 from .metadata import Metadata
+from .picture_file import PictureFile, decode_file, shape_of_image
 
 __all__ = [
     "Array",
@@ -39,7 +41,9 @@ __all__ = [
     "as_image",
     "open_picture",
     "open_rows",
+    "picture_of_levels",
     "quantise",
+    "shape_of",
     "to_8_bit",
 ]
 
@@ -81,9 +85,10 @@ class Picture:
         return (self.pixels * alpha, np.broadcast_to(alpha, self.pixels.shape))
 
     @property
-    def channels(self) -> int:
-        """Of the result: 1 to 4."""
-        return (1 if self.grey else 3) + (self.alpha is not None)
+    def shape(self) -> Shape:
+        """Of the picture; its channels and dtype are also the result's."""
+        height, width = self.pixels.shape[:2]
+        return Shape(height, width, (1 if self.grey else 3) + (self.alpha is not None), self.dtype)
 
     def compose(self, layers: Sequence[Floats]) -> Array:
         """Pixels [h, w, channels] of ``dtype`` from any part of the enlarged ``layers``, each [h, w, 3]."""
@@ -99,15 +104,19 @@ class Picture:
         return quantise(colour, self.dtype)
 
     def finish(self, canvas: Array) -> Image.Image | Array:
-        """The painted canvas [H, W, channels] as a Pillow image or array, whichever was given.
+        """The painted canvas [H, W, channels] as a Pillow image or array, whichever the picture was."""
+        if self.ndim is None:
+            return self.as_image(canvas)
+        return canvas[..., 0] if self.ndim == 2 else canvas
+
+    def as_image(self, canvas: Array) -> Image.Image:
+        """The painted canvas [H, W, channels] as a Pillow image that carries the metadata.
 
         Pillow has no 16-bit colour: that is reduced to 8 bits, with a `PictureWarning`.
         """
-        if self.ndim is not None:
-            return canvas[..., 0] if self.ndim == 2 else canvas
         if canvas.dtype == np.uint16 and canvas.shape[-1] > 1:
             message = "a PIL.Image holds no 16-bit colour, so the result has 8 bits; Upscaler.to_file keeps all 16"
-            warnings.warn(message, PictureWarning, stacklevel=3)
+            warnings.warn(message, PictureWarning, stacklevel=5)
             canvas = to_8_bit(canvas)
         return as_image(canvas, self.metadata)
 
@@ -159,7 +168,21 @@ def open_picture(source: PictureLike) -> Picture:
     else:
         kind = type(source).__name__
         raise PictureError(f"cannot use a {kind} as a picture; give a path, a PIL.Image or a numpy array")
-    return _picture(levels, None, metadata)
+    return picture_of_levels(levels, None, metadata)
+
+
+def shape_of(source: PictureLike) -> Shape:
+    """The shape that `open_picture` will find, of files and images without decoding them. Raises `PictureError`.
+
+    >>> shape_of(np.zeros((2, 3), np.uint8))
+    Shape(height=2, width=3, channels=1, dtype=dtype('uint8'))
+    """
+    if isinstance(source, Image.Image):
+        return shape_of_image(source)
+    if isinstance(source, str | os.PathLike):
+        with PictureFile(Path(source)) as file:
+            return file.shape
+    return open_picture(source).shape
 
 
 def open_rows(levels: Array) -> Picture:
@@ -183,10 +206,11 @@ def _from_array(array: Array) -> Picture:
         within_unit(array, "the array")
     elif array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise PictureError(f"cannot use an array of {array.dtype}; give uint8, uint16 or float in [0, 1]")
-    return _picture(array[..., None] if array.ndim == 2 else array, array.ndim, Metadata())
+    return picture_of_levels(array[..., None] if array.ndim == 2 else array, array.ndim, Metadata())
 
 
-def _picture(levels: Array, ndim: int | None, metadata: Metadata) -> Picture:
+def picture_of_levels(levels: Array, ndim: int | None, metadata: Metadata) -> Picture:
+    """Levels as `decode_image` gives them; `ndim` is as in `Picture`. Raises `PictureError` for lack of memory."""
     colours = levels.shape[2] - (levels.shape[2] in (2, 4))
     try:
         values = _to_unit(levels)

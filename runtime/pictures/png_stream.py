@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ..shape import Shape
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """By number of channels."""
@@ -17,15 +19,15 @@ LARGEST_CHUNK = 2**20
 
 
 class PngStream:
-    """Writes a picture of height x width x channels, of uint8 or uint16, as it comes from top to bottom."""
+    """Writes a picture of `shape`, of uint8 or uint16, as it comes from top to bottom."""
 
-    def __init__(self, file: BinaryIO, height: int, width: int, channels: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, file: BinaryIO, shape: Shape) -> None:
         self._file = file
-        self._dtype = dtype.newbyteorder(">")
+        self._dtype = shape.dtype.newbyteorder(">")
         self._stored = zlib.compressobj(0)
         file.write(SIGNATURE)
-        shape = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0)
-        self._chunk(b"IHDR", shape)
+        depth, colours = 8 * shape.dtype.itemsize, COLOUR_TYPES[shape.channels]
+        self._chunk(b"IHDR", struct.pack(">IIBBBBB", shape.width, shape.height, depth, colours, 0, 0, 0))
 
     def write(self, rows: npt.NDArray[Any]) -> None:
         """The next rows [h, width, channels]; `OSError` of the file passes through."""

@@ -3,86 +3,27 @@
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, features
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..atomic import replacing
 from ..errors import PictureError, PictureWarning, SettingError, one_line
 from .colour import to_srgb
-from .decoding import NEEDS_HEIC, teach_heic
-from .depth import INSTALL, has_pyvips, write_deep
+from .depth import write_deep
+from .formats import FORMATS, Format
 from .metadata import Metadata, metadata_of_result
+from .optional import INSTALL, REQUIREMENTS, has_pyvips
 from .picture import as_image, to_8_bit
 
 Array = npt.NDArray[Any]
 
-
-@dataclass(frozen=True)
-class Format:
-    """A file format and what it can hold."""
-
-    name: str
-    """Pillow's."""
-    modes: tuple[str, ...]
-    """Pillow's, of pictures that are written as they are; others become 8-bit grey or RGB(A)."""
-    metadata: tuple[str, ...] = ("icc_profile", "exif", "xmp")
-    longest: int = 2**31 - 1
-    """The longest side in pixels."""
-    most: int = 2**62
-    """The most pixels."""
-    longest_segment: int = 2**31 - 1
-    """The most bytes that EXIF or XMP may have."""
-    quality: int | None = None
-    """Of 1 to 100, unless the user says otherwise; None for formats that lose nothing."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    deep: bool = False
-    """Whether it holds 16-bit colour."""
-    frames: bool = False
-    """Whether it holds more than one picture."""
-    palette: bool = False
-    """Whether it has 256 colours, each wholly opaque or clear: such a format is chosen only by name."""
-
-
-_JPEG = Format(
-    "JPEG",
-    ("L", "RGB"),
-    longest=65500,
-    longest_segment=65500,
-    quality=95,
-    options={"subsampling": 0},  # 4:4:4 keeps the colour edges that the network has just sharpened
-)
-_TIFF = Format(
-    "TIFF",
-    ("L", "LA", "RGB", "RGBA", "I;16", "F"),
-    deep=True,
-    frames=True,  # uncompressed: Pillow cannot write EXIF together with libtiff's compressions
-)
-_HEIC = Format("HEIF", ("L", "RGB", "RGBA"), longest=16384, quality=90, frames=True)
-
-FORMATS: Mapping[str, Format] = {
-    ".png": Format("PNG", ("L", "LA", "RGB", "RGBA", "I;16"), deep=True, frames=True),
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".webp": Format("WEBP", ("RGB", "RGBA"), longest=16383, quality=95, frames=True),
-    # libavif writes larger ones, and refuses to read them.
-    ".avif": Format(
-        "AVIF", ("RGB", "RGBA"), longest=32768, most=16384**2, quality=90, options={"subsampling": "4:4:4"}, frames=True
-    ),
-    ".heic": _HEIC,
-    ".heif": _HEIC,
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".bmp": Format("BMP", ("L", "RGB"), metadata=()),
-    ".gif": Format("GIF", ("L", "RGB", "RGBA"), metadata=(), longest=65535, frames=True, palette=True),
-}
 
 _GREY = ("1", "L", "LA", "La", "I;16", "F")
 
@@ -104,13 +45,13 @@ def check_output(path: str | os.PathLike[str]) -> Format:
         raise PictureError(f"{path}: its folder is not writable; choose another")
     form = FORMATS[path.suffix.lower()]
     if not is_installed(form):
-        raise PictureError(f"{path}: {_REQUIREMENTS[form.name].remedy}")
+        raise PictureError(f"{path}: {REQUIREMENTS[form.name].remedy}")
     return form
 
 
 def is_installed(form: Format) -> bool:
     """Whether what writes this format is here; Pillow alone does not write all."""
-    return form.name not in _REQUIREMENTS or _REQUIREMENTS[form.name].is_met()
+    return form.name not in REQUIREMENTS or REQUIREMENTS[form.name].is_met()
 
 
 def check_quality(quality: int | None) -> None:
@@ -132,27 +73,28 @@ def save_picture(picture: Image.Image, path: str | os.PathLike[str], *, quality:
     path = Path(path)
     form = check_output(path)
     check_quality(quality)
+    write_picture(picture, form, path, quality)
+
+
+def write_picture(picture: Image.Image, form: Format, path: Path, quality: int | None) -> None:
+    """Save as `save_picture` does, in a format and quality that were checked. Raises `PictureError`."""
     check_size(picture.size, form, path)
     fitted = fit(picture, form, path)
     with written(path) as draft:
         fitted.save(draft, form.name, **save_options(form, fitted, metadata_of_result(picture), quality, path))
 
 
-def save_levels(levels: Array, metadata: Metadata, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
+def write_levels(levels: Array, metadata: Metadata, form: Format, path: Path, quality: int | None) -> None:
     """Save pixels [H, W, 1 to 4] (grey, grey and alpha, RGB, RGBA) of uint8, uint16 or float32 in [0, 1].
 
-    As `save_picture`, but 16-bit colour stays so in PNG and TIFF; without pyvips it is reduced, with a
-    `PictureWarning`. Raises `PictureError` or `SettingError`.
-
-    >>> save_levels(np.zeros((3, 4, 3), np.uint16), Metadata(), "deep.png")  # doctest: +SKIP
+    As `write_picture`, but 16-bit colour stays so where the format holds it; without pyvips it is reduced, with a
+    `PictureWarning`. Raises `PictureError`.
     """
-    path = Path(path)
-    form = check_output(path)
     if levels.dtype == np.uint16 and levels.shape[2] > 1:
         if form.deep and has_pyvips():
             check_size(levels.shape[1::-1], form, path)
             with written(path) as draft:
-                write_deep(levels, draft, form.name, metadata)
+                write_deep(levels, draft, form, metadata)
             return
         if form.deep:
             message = (
@@ -160,7 +102,7 @@ def save_levels(levels: Array, metadata: Metadata, path: str | os.PathLike[str],
             )
             warnings.warn(message, PictureWarning, stacklevel=2)
         levels = to_8_bit(levels)
-    save_picture(as_image(levels, metadata), path, quality=quality)
+    write_picture(as_image(levels, metadata), form, path, quality)
 
 
 @contextmanager
@@ -175,12 +117,17 @@ def written(path: Path) -> Iterator[Path]:
         raise PictureError(f"{path}: cannot be written ({one_line(error)}); nothing was saved") from error
 
 
-def check_size(size: tuple[int, ...], form: Format, path: Path) -> None:
-    """Raise `PictureError` where a picture of width and height `size` is too large for the format."""
+def check_size(size: tuple[int, ...], form: Format, path: Path, pixel_bytes: int = 0) -> None:
+    """Raise `PictureError` where a picture of width and height `size` is too large for the format.
+
+    `pixel_bytes` of a pixel count where pixels are written as they are.
+    """
     if max(size) > form.longest:
         raise PictureError(f"{path}: {form.name} holds at most {form.longest} pixels a side; save as .png")
-    if math.prod(size) > form.most:
-        raise PictureError(f"{path}: {form.name} holds at most {form.most // 10**6} megapixels; save as .png")
+    if math.prod(size) > form.most_pixels:
+        raise PictureError(f"{path}: {form.name} holds at most {form.most_pixels // 10**6} megapixels; save as .png")
+    if math.prod(size) * pixel_bytes > form.most_bytes:
+        raise PictureError(f"{path}: a {form.name} holds at most {round(form.most_bytes / 2**30)} GB; save as .png")
 
 
 def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
@@ -190,7 +137,7 @@ def fit(picture: Image.Image, form: Format, path: Path) -> Image.Image:
     """
     if picture.mode in ("I;16", "F") and picture.mode not in form.modes:
         picture = as_image(to_8_bit(np.asarray(picture)[..., None]), metadata_of_result(picture))
-    if "RGBA" not in form.modes and _is_clear(picture):
+    if not form.alpha and _is_clear(picture):
         raise PictureError(f"{path}: {form.name} cannot hold transparency; save as .png")
     mode = picture.mode if picture.mode in form.modes else _fitting_mode(picture, form)
     same_colours = (mode in _GREY) == (picture.mode in _GREY) and "icc_profile" in form.metadata
@@ -217,28 +164,13 @@ def save_options(
     return options | _METADATA_OPTIONS.get(form.name, _by_name)(kept.get("exif"), kept.get("xmp"))
 
 
-@dataclass(frozen=True)
-class _Requirement:
-    is_met: Callable[[], bool]
-    remedy: str
-
-
-_REQUIREMENTS: Mapping[str, _Requirement] = {
-    "HEIF": _Requirement(teach_heic, NEEDS_HEIC),
-    "AVIF": _Requirement(
-        lambda: bool(features.check("avif")), "this Pillow cannot write AVIF; upgrade it with: pip install -U pillow"
-    ),
-}
-"""Of the formats that not every Pillow writes."""
-
-
 def _is_clear(picture: Image.Image) -> bool:
     """Whether something of it is transparent."""
     return picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _fitting_mode(picture: Image.Image, form: Format) -> str:
-    if picture.has_transparency_data and "RGBA" in form.modes:
+    if picture.has_transparency_data and form.alpha:
         return "RGBA"
     return "L" if picture.mode in _GREY and "L" in form.modes else "RGB"
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingError
+from ..shape import Shape
 from .tiling import Plan
 
 MEASURED = Path(__file__).with_name("memory.json")
@@ -31,51 +32,48 @@ def parse_bytes(amount: int | str) -> int:
     >>> parse_bytes("700MB")
     700000000
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", str(amount), re.IGNORECASE)
-    if found is None or found[2].lower() not in _UNITS or float(found[1]) == 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", str(amount), re.IGNORECASE)
+    if match is None or match[2].lower() not in _UNITS or float(match[1]) == 0:
         raise SettingError(f"max_memory={amount}: not an amount of memory; write for example 700MB or 2GB")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 @dataclass(frozen=True)
 class Work:
     """What is to be enlarged, and how: all that the memory depends on beside the engine.
 
-    `channels` 1 to 4 of `itemsize` bytes; `target` is the result's (width, height), `scale` the network's.
+    `scale` is the network's, `target` the result's (width, height), `batch` how many tiles go into a call.
     """
 
-    height: int
-    width: int
-    channels: int
-    itemsize: int
+    shape: Shape
     scale: int
     target: tuple[int, int]
     batch: int
 
     @property
-    def layers(self) -> int:
-        """How many pictures of three channels the network sees: alpha is one of its own."""
-        return 2 if self.channels in (2, 4) else 1
+    def enlarged(self) -> tuple[int, int]:
+        """What the network gives: (width, height)."""
+        return self.shape.width * self.scale, self.shape.height * self.scale
 
     @property
     def reduced(self) -> bool:
         """Whether the result is made smaller than what the network gives."""
-        return self.target != (self.width * self.scale, self.height * self.scale)
+        return self.target != self.enlarged
 
 
 def needed_in_memory(work: Work, plan: Plan, backend: str, precision: str) -> int:
     """The most that the process will hold where picture and result lie in memory as a whole."""
-    source = work.height * work.width * (PILLOW + _input_pixel(work))
-    target = work.target[0] * work.target[1] * (PILLOW + work.channels * work.itemsize)
+    source = work.shape.height * work.shape.width * (PILLOW + _input_pixel(work))
+    target = work.target[0] * work.target[1] * (PILLOW + work.shape.pixel_bytes)
     band = _band(work, plan) if work.reduced else 0
     return int(SPARE * (_tiles(work, plan, backend, precision) + source + target + band))
 
 
 def needed_for_rows(work: Work, plan: Plan, backend: str, precision: str) -> int:
     """The most that the process will hold where rows come from a file and go to a file: the height does not matter."""
-    window = plan.tile_shape[0] * work.width * _input_pixel(work)
+    window = plan.tile_shape[0] * work.shape.width * _input_pixel(work)
     codec = _measured()["codec"]
-    codec_bytes = codec["bytes"] * max(1.0, max(work.width, work.target[0]) / codec["width"])
+    codec_bytes = codec["bytes"] * max(1.0, max(work.shape.width, work.target[0]) / codec["width"])
     running = _tiles(work, plan, backend, precision) + window + _band(work, plan)
     return int(SPARE * (running + codec_bytes))
 
@@ -105,18 +103,18 @@ def _interpolate(points: list[list[int]], pixels: int) -> int:
 def _tiles(work: Work, plan: Plan, backend: str, precision: str) -> int:
     """The engine with its tiles, and beside it the tile that waits and the one that is being painted."""
     pixels = plan.tile_shape[0] * plan.tile_shape[1]
-    beside = 2 * work.batch * work.layers * pixels * 3 * FLOAT * (1 + work.scale**2)
+    beside = 2 * work.batch * work.shape.layers * pixels * 3 * FLOAT * (1 + work.scale**2)
     return engine_bytes(backend, precision, pixels * work.batch) + beside
 
 
 def _input_pixel(work: Work) -> int:
     """A pixel of the input as levels, as floats, and as the layers that the network sees."""
-    layers = 3 * FLOAT * (1 if work.layers == 1 else 3)
-    return work.channels * (work.itemsize + FLOAT) + layers
+    shape = work.shape
+    return shape.pixel_bytes + shape.channels * FLOAT + 3 * FLOAT * (1 if shape.layers == 1 else 3)
 
 
 def _band(work: Work, plan: Plan) -> int:
     """The enlarged rows of one row of tiles; of a result that is reduced, as floats, and once more while joined."""
     kept = max(row.keep_stop - row.keep_start for row in plan.rows)
-    pixel = 2 * work.layers * 3 * FLOAT if work.reduced else work.channels * work.itemsize
-    return kept * work.scale * work.width * work.scale * pixel
+    pixel = 2 * work.shape.layers * 3 * FLOAT if work.reduced else work.shape.pixel_bytes
+    return kept * work.scale * work.enlarged[0] * pixel

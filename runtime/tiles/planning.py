@@ -1,16 +1,13 @@
 """Which tiles a picture is cut into: as asked, as memory allows, and smaller ones where an engine runs out of it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
 from ..errors import PictureError, TileError
-from ..manifest import Artifact, Manifest
-from ..pictures.headers import Header
-from ..settings import SEAMS, Settings
+from ..manifest import Artifact
 from .memory import Work, needed_for_rows, needed_in_memory
-from .resizing import target_size
 from .tile_sizes import TileSizes
 from .tiling import Plan, plan_tiles
 
@@ -23,7 +20,7 @@ class Way(NamedTuple):
     remedy: str
 
 
-SMALLEST_SHARE = 1 / 16
+SMALLEST_FRACTION = 1 / 16
 """Of the tiles to fall back on: smaller ones are almost all seam, and their picture would take hours."""
 
 IN_MEMORY = Way(needed_in_memory, "as a whole", "let `to_file` write it in strips, or crop it")
@@ -40,11 +37,11 @@ class Cut:
     work: Work
 
     @property
-    def kept_share(self) -> float:
+    def kept_fraction(self) -> float:
         """How much of what the engine computes is in the result."""
         height, width = self.plan.tile_shape
         computed = len(self.plan.rows) * height * len(self.plan.columns) * width
-        return self.work.height * self.work.width / computed
+        return self.work.shape.height * self.work.shape.width / computed
 
     @property
     def tiles(self) -> str:
@@ -57,44 +54,45 @@ class Cut:
         return way.estimate(self.work, self.plan, self.artifact.backend, self.artifact.precision)
 
 
-def cuts(manifest: Manifest, sizes: TileSizes, header: Header, settings: Settings) -> Iterator[Cut]:
+def cuts(
+    sizes: TileSizes, work: Work, halo: Callable[[Artifact], int], *, tile: int | None, wrap: bool
+) -> Iterator[Cut]:
     """The first cut for a picture and, ever smaller, those to fall back on, single tiles in a call.
 
-    Raises `TileError`, `SettingError` or `PictureError` where the settings do not suit the picture.
+    `halo` says how wide the tiles' is for a file. Raises `TileError` where the tile does not suit the picture.
     """
-    sizes.check(settings.tile)
-    target = target_size(header.width, header.height, manifest.scale, settings.scale, settings.size)
+    sizes.check(tile)
+    shape = work.shape
 
     def cut(tile: int | None, batch: int) -> Cut:
-        artifact = sizes.artifact(tile, max(header.height, header.width))
+        artifact = sizes.artifact(tile, max(shape.height, shape.width))
         plan = plan_tiles(
-            header.height,
-            header.width,
-            align=manifest.align,
-            radius=SEAMS[settings.seam](manifest, artifact),
+            shape.height,
+            shape.width,
+            align=sizes.align,
+            halo=halo(artifact),
             tile=tile,
             fixed=artifact.tile,
-            wrap=settings.wrap,
+            wrap=wrap,
         )
-        shape = (header.height, header.width, header.channels, header.itemsize)
-        return Cut(tile, artifact, plan, Work(*shape, manifest.scale, target, batch))
+        return Cut(tile, artifact, plan, replace(work, batch=batch))
 
-    first = cut(settings.tile, settings.batch)
+    first = cut(tile, work.batch)
     yield first
-    if settings.batch > 1:
-        yield cut(settings.tile, 1)
-    for tile in sizes.halves(max(first.plan.tile_shape)):
+    if work.batch > 1:
+        yield cut(tile, 1)
+    for half in sizes.halves(max(first.plan.tile_shape)):
         try:
-            smaller = cut(tile, 1)
-        except TileError:  # too small for the seam
+            smaller = cut(half, 1)
+        except TileError:  # too small for the halo
             return
-        if smaller.kept_share < SMALLEST_SHARE:
+        if smaller.kept_fraction < SMALLEST_FRACTION:
             return
         yield smaller
 
 
-def within(limit: int | None, way: Way, offered: Iterator[Cut], settings: Settings) -> Iterator[Cut]:
-    """The cuts from the first one on that needs no more than `limit` bytes; a tile that was named is not replaced.
+def within(limit: int | None, way: Way, offered: Iterator[Cut], tile: int | None) -> Iterator[Cut]:
+    """The cuts from the first one on that needs no more than `limit` bytes; a `tile` that was named is not replaced.
 
     Raises `PictureError` where there is none.
     """
@@ -103,7 +101,7 @@ def within(limit: int | None, way: Way, offered: Iterator[Cut], settings: Settin
         return
     needs = []
     for cut in offered:
-        if settings.tile not in (None, cut.tile):
+        if tile not in (None, cut.tile):
             break
         needs.append(cut.needs(way))
         if needs[-1] <= limit:

@@ -1,24 +1,29 @@
-"""Run the tiles of a picture through an engine and paint what they give into a sink."""
+"""Run the tiles of a picture through an engine and paint what they give into a sink.
+
+The engine works on one tile while the next is cut and the last is painted.
+"""
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..backends import Session
 from ..errors import BackendError, Cancelled
-from ..settings import Cancel, Progress
-from .opacity import settle
-from .pipeline import run_ahead
 from .sinks import Array, Sink
 from .tiling import Indices, Plan, Span, cut_tile, kept_part, take
 
 Floats = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+Cancel = Callable[[], bool]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 AT_ONCE = 2**19
 """Values in one step of a thread: few enough for a processor's cache, enough to be worth its turn."""
@@ -120,8 +125,8 @@ def paint_tiles(
         for first in range(0, len(inputs), batch):
             part = slice(first, first + batch)
             results += list(engine.run(np.stack(inputs[part]), where[part], painters))
-        each = len(tiles[0].layers)
-        return [settle(tile.layers, results[each * i : each * (i + 1)]) for i, tile in enumerate(tiles)]
+        count = len(tiles[0].layers)
+        return [settle_alpha(tile.layers, results[count * i : count * (i + 1)]) for i, tile in enumerate(tiles)]
 
     painted: dict[Span, Array] = {}
     for tiles, results in run_ahead(run, _in_groups(_cut(source, plan), batch)):
@@ -138,6 +143,54 @@ def paint_tiles(
                 sink.done(top, painted.pop(tile.row))
             if progress is not None:
                 progress(tile.number, total)
+
+
+def settle_alpha(seen: Sequence[Floats], enlarged: Sequence[Floats]) -> Sequence[Floats]:
+    """A tile's layers as the network enlarged them; of two, the second is alpha, and is settled in place.
+
+    What is wholly clear or wholly opaque stays so: a network's zero is not quite 0, nor its one 1. Where a pixel of the
+    alpha that was `seen` [3, h, w] and its eight neighbours are all 0 or all 1, so are its pixels of the enlarged alpha
+    [3, scale h, scale w].
+
+    >>> alpha = np.zeros((3, 4, 4), np.float32)
+    >>> settle_alpha([alpha, alpha], [np.full((3, 8, 8), 0.01, np.float32) for _ in range(2)])[1].max()
+    np.float32(0.0)
+    """
+    if len(seen) == 2:
+        alpha, result = seen[1][0], enlarged[1]
+        height, width = alpha.shape
+        scale = result.shape[1] // height
+        blocks = result.reshape(3, height, scale, width, scale)
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(alpha, 1, mode="edge"), (3, 3))
+        for value in (0, 1):
+            settled = (around == value).all((2, 3))
+            np.copyto(blocks, value, where=settled[:, None, :, None])
+    return enlarged
+
+
+def run_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+    """Each item with its result, in order. `function` runs in one other thread, one item ahead of the caller.
+
+    Items are made in the caller's thread. An exception of `function` is raised at its item. Where the caller stops
+    early, the call under way is waited for, and no other begins.
+
+    >>> list(run_ahead(abs, [-1, 2]))
+    [(-1, 1), (2, 2)]
+    """
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(1) as worker:
+        try:
+            for item in items:
+                waiting.append((item, worker.submit(function, item)))
+                if len(waiting) > 1:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
 
 
 def _finite(values: Floats, checkers: Executor) -> bool:

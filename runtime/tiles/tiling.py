@@ -1,11 +1,11 @@
 """Cut a picture into tiles, run each, paste what no tile edge has touched. Pure functions; lengths in LR pixels.
 
 The network zero-pads at the border of what it is given. At the picture's own border that is what a run over the whole
-picture does too, so a tile keeps everything up to it. At an inner edge the zeros spoil `radius` pixels: these are
-dropped. Tile origins lie on multiples of `align`, so strided layers see the same grid in every tile. Hence, with the
-true receptive radius, tiles equal the whole picture; there is nothing to blend.
+picture does too, so a tile keeps everything up to it. At an inner edge the zeros spoil some pixels: this halo is
+dropped. Tile origins lie on multiples of `align`, so strided layers see the same grid in every tile. Hence, with a halo
+of the receptive radius, tiles equal the whole picture; there is nothing to blend.
 
-A texture that wraps around has no border: tiles reach `radius` beyond it on every side and see the opposite side there.
+A texture that wraps around has no border: tiles reach a halo beyond it on every side and see the opposite side there.
 """
 
 from collections.abc import Sequence
@@ -69,9 +69,9 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def smallest_tile(radius: int, align: int) -> int:
-    """The smallest side of a tile of which anything is left when `radius` pixels are dropped at two edges."""
-    return round_up(2 * radius + align, align)
+def smallest_tile(halo: int, align: int) -> int:
+    """The smallest side of a tile of which anything is left when a halo is dropped at two edges."""
+    return round_up(2 * halo + align, align)
 
 
 def reflect_indices(length: int, start: int, stop: int) -> Indices:
@@ -89,32 +89,32 @@ def plan_tiles(
     width: int,
     *,
     align: int,
-    radius: int,
+    halo: int,
     tile: int | None = None,
     fixed: int | None = None,
     wrap: bool = False,
 ) -> Plan:
     """Choose the tiles for a height x width picture.
 
-    `tile` is the side of a tile, a multiple of `align`; None chooses: the whole picture up to 512 x 512 pixels, then
-    tiles of at most 512. `fixed` is the side of a network that takes no other size: a smaller picture is then padded up
-    to it. `wrap` is for a texture whose opposite sides meet. Raises `TileError` where the tile is too small for the
-    radius, naming sizes that do.
+    `halo` is how many pixels are dropped at each inner edge of a tile. `tile` is its side, a multiple of `align`; None
+    chooses: the whole picture up to 512 x 512 pixels, then tiles of at most 512. `fixed` is the side of a network that
+    takes no other size: a smaller picture is then padded up to it. `wrap` is for a texture whose opposite sides meet.
+    Raises `TileError` where the tile is too small for the halo, naming sizes that do.
 
-    >>> len(plan_tiles(600, 1000, align=4, radius=20, tile=256).tiles)
+    >>> len(plan_tiles(600, 1000, align=4, halo=20, tile=256).tiles)
     15
     """
-    margin = round_up(radius, align) if wrap else 0
+    margin = round_up(halo, align) if wrap else 0
     lengths = [height + 2 * margin, width + 2 * margin]
     padded = [max(round_up(length, align), fixed or 0) for length in lengths]
     side = fixed or tile
-    sides = [side, side] if side is not None else _auto_tiles(padded, radius, align)
-    needed = smallest_tile(radius, align)
+    sides = [side, side] if side is not None else _auto_tiles(padded, halo, align)
+    needed = smallest_tile(halo, align)
     if any(whole > side and side < needed for whole, side in zip(padded, sides, strict=True)):
         remedy = "use seam='fast' or another model" if fixed else f"use tile=None or a multiple of {align} >= {needed}"
-        raise TileError(f"tile={side}: too small to tile with a seam of {radius} pixels on each side; {remedy}")
+        raise TileError(f"tile={side}: too small to tile with a seam of {halo} pixels on each side; {remedy}")
     rows, columns = (
-        axis_spans(length, whole, min(side, whole), radius, align)
+        axis_spans(length, whole, min(side, whole), halo, align)
         for length, whole, side in zip(lengths, padded, sides, strict=True)
     )
     if wrap:
@@ -122,12 +122,12 @@ def plan_tiles(
     return Plan(height, width, rows, columns, wrap)
 
 
-def axis_spans(length: int, padded: int, tile: int, radius: int, align: int) -> tuple[Span, ...]:
+def axis_spans(length: int, padded: int, tile: int, halo: int, align: int) -> tuple[Span, ...]:
     """Tiles along an axis of `length` pixels, continued to `padded`; `padded` and `tile` are multiples of `align`.
 
-    Neighbours overlap by at least 2 `radius` and meet in the middle of the overlap; the kept parts tile [0, length).
+    Neighbours overlap by at least two halos and meet in the middle of the overlap; the kept parts tile [0, length).
     """
-    stride = tile - round_up(2 * radius, align)
+    stride = tile - round_up(2 * halo, align)
     starts = [*range(0, padded - tile, stride), padded - tile] if padded > tile else [0]
     cuts = [(left + right + tile) // 2 for left, right in pairwise(starts)]
     return tuple(
@@ -145,11 +145,11 @@ def _without_margin(spans: Sequence[Span], length: int, margin: int) -> tuple[Sp
     return tuple(span for span in moved if span.keep_start < span.keep_stop)
 
 
-def _auto_tiles(lengths: list[int], radius: int, align: int) -> list[int]:
+def _auto_tiles(lengths: list[int], halo: int, align: int) -> list[int]:
     if lengths[0] * lengths[1] <= WHOLE_PICTURE_AREA:
         return lengths
-    largest = round_up(max(AUTO_TILE, 4 * radius), align)
-    margin = round_up(2 * radius, align)
+    largest = round_up(max(AUTO_TILE, 4 * halo), align)
+    margin = round_up(2 * halo, align)
     sides = []
     for length in lengths:
         # As many tiles as the largest size needs, then the smallest size for which that many still reach across:

@@ -10,7 +10,7 @@ import pytest
 
 from apps.cli import Seam, version
 from runtime.backends import BACKENDS
-from runtime.upscaler import SEAMS
+from runtime.tiles.halo import HALOS
 from tests.runtime.fake_backend import FakeBackend
 
 from .commands import Tadsr
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_seams_are_the_runtimes() -> None:
-    assert [*Seam] == [*SEAMS]
+    assert [*Seam] == [*HALOS]
 
 
 def test_version(tadsr: Tadsr) -> None:

@@ -195,9 +195,9 @@ def test_what_is_lost_is_said_once(tadsr: Tadsr, toy_bundle: Path, tmp_path: Pat
 INTERRUPTED = """
 import os, signal
 from apps.cli import main
-from runtime.pictures import files
+from runtime import job
 signal.signal(signal.SIGINT, signal.default_int_handler)
-files.save_levels = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGINT)
+job.write_levels = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 

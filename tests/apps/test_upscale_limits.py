@@ -92,10 +92,10 @@ def test_a_full_disk(
 INTERRUPTED = """
 import os, signal
 from apps.cli import main
-from runtime import Upscaler
+from runtime.enlarging import Enlarger
 from runtime.tiles import running
 signal.signal(signal.SIGINT, signal.default_int_handler)
-Upscaler._fits = lambda self, settings, header: False
+Enlarger.fits = lambda self, shape, settings: False
 paint, calls = running._paint, []
 def interrupt(*arguments):
     calls.append(1)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import runtime
-from runtime.pictures.decoding import teach_heic
+from runtime.pictures.optional import teach_heic
 
 from .mutations import mutated, mutated_manifest
 from .samples import TARGETS, copy_bundle, manifest_of

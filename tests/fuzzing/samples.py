@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from runtime.pictures.decoding import teach_heic
 from runtime.pictures.metadata import Metadata
-from runtime.pictures.saving import save_levels
+from runtime.pictures.optional import teach_heic
 from tests.conftest import write_toy_bundle
+from tests.runtime.levels import save_levels
 from tests.runtime.profiles import rgb_profile
 
 SIZE = (22, 14)

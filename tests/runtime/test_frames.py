@@ -7,9 +7,11 @@ from PIL import Image
 
 import runtime
 from runtime.errors import PictureError, PictureWarning
-from runtime.pictures.files import upscale_file
-from runtime.pictures.frames import FOREVER, Timing, read_frames, read_timing, save_frames
+from runtime.pictures.formats import FORMATS
+from runtime.pictures.frames import FOREVER, Timing, read_frames, save_frames
 from tests.conftest import write_toy_bundle
+from tests.runtime.engines import watched
+from tests.runtime.levels import timing_of
 
 SIZE = (20, 12)
 
@@ -35,6 +37,10 @@ def write(path: Path, frames: list[Image.Image], **options: object) -> Path:
     return path
 
 
+def save(frames: list[Image.Image], timing: Timing, path: Path) -> None:
+    save_frames(frames, timing, FORMATS[path.suffix], path)
+
+
 def rgba(path: Path) -> list[np.ndarray]:
     return [np.asarray(frame.convert("RGBA")) for frame in read_frames(path)]
 
@@ -45,7 +51,7 @@ def rgba(path: Path) -> list[np.ndarray]:
 def test_a_clear_background_stays_clear(source: str, target: str, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     options = {"disposal": 2} if source == ".gif" else {}
     path = write(tmp_path / f"in{source}", moving(), duration=[100, 200, 300, 50], loop=0, **options)
-    assert upscale_file(upscaler, path, tmp_path / f"out{target}") == (4 * SIZE[0], 4 * SIZE[1])
+    assert upscaler.to_file(path, tmp_path / f"out{target}") == (4 * SIZE[0], 4 * SIZE[1])
     before, after = rgba(path), rgba(tmp_path / f"out{target}")
     assert len(after) == 4
     for small, large in zip(before, after, strict=True):
@@ -60,32 +66,32 @@ def test_a_clear_background_stays_clear(source: str, target: str, upscaler: runt
 def test_loops_are_counted_alike(plays: int, in_gif: int | None, tmp_path: Path) -> None:
     options = {} if in_gif is None else {"loop": in_gif}
     path = write(tmp_path / "a.gif", moving("RGB"), duration=100, **options)
-    assert read_timing(path) == Timing((100, 100, 100, 100), plays)
+    assert timing_of(path) == Timing((100, 100, 100, 100), plays)
     for suffix in (".png", ".webp", ".gif"):
-        save_frames(list(read_frames(path)), Timing((100,) * 4, plays), tmp_path / f"b{suffix}")
-        assert read_timing(tmp_path / f"b{suffix}") == Timing((100,) * 4, plays)
+        save(list(read_frames(path)), Timing((100,) * 4, plays), tmp_path / f"b{suffix}")
+        assert timing_of(tmp_path / f"b{suffix}") == Timing((100,) * 4, plays)
 
 
 def test_still_pictures_have_no_timing(tmp_path: Path) -> None:
     Image.new("RGB", SIZE).save(tmp_path / "still.png")
-    assert read_timing(tmp_path / "still.png") is None
+    assert timing_of(tmp_path / "still.png") is None
 
 
 def test_equal_frames_become_one_of_both_durations(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     red, blue = Image.new("RGB", SIZE, "red"), Image.new("RGB", SIZE, "blue")
     path = write(tmp_path / "a.webp", [red, blue, red], duration=[100, 200, 300])
-    save_frames([red, red, blue], Timing((100, 200, 300)), tmp_path / "a.png")
-    timing = read_timing(tmp_path / "a.png")
+    save([red, red, blue], Timing((100, 200, 300)), tmp_path / "a.png")
+    timing = timing_of(tmp_path / "a.png")
     assert timing is not None
     assert timing.durations == (300, 300)
-    upscale_file(upscaler, path, tmp_path / "b.webp")
-    assert read_timing(tmp_path / "b.webp") == read_timing(path)
+    upscaler.to_file(path, tmp_path / "b.webp")
+    assert timing_of(tmp_path / "b.webp") == timing_of(path)
 
 
 def test_pages_keep_their_sizes_and_kinds(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     pages = [Image.new("L", (8, 4), 77), Image.new("RGB", (4, 12), "red"), Image.new("RGBA", (4, 4), (1, 2, 3, 99))]
     path = write(tmp_path / "pages.tif", pages)
-    upscale_file(upscaler, path, tmp_path / "out.tif")
+    upscaler.to_file(path, tmp_path / "out.tif")
     found = [(page.mode, page.size, page.getpixel((0, 0))) for page in read_frames(tmp_path / "out.tif")]
     assert found == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
 
@@ -99,10 +105,7 @@ def test_a_gif_keeps_to_its_screen(tmp_path: Path) -> None:
     assert {frame.size for frame in read_frames(path)} == {SIZE}
 
 
-def test_what_cannot_hold_them_is_said_before_the_work(tmp_path: Path) -> None:
-    def never(*arguments: object, **settings: object) -> None:
-        raise AssertionError("the network ran")
-
+def test_what_cannot_hold_them_is_said_before_the_work(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     animation = write(tmp_path / "a.gif", moving("RGB"), duration=100)
     pages = write(tmp_path / "b.tif", moving())
     for source, target, message in (
@@ -110,14 +113,15 @@ def test_what_cannot_hold_them_is_said_before_the_work(tmp_path: Path) -> None:
         (animation, "out.bmp", "BMP cannot hold the 4 frames"),
         (pages, "out.png", r"PNG cannot hold the 4 pages of this picture; save as \.tif"),
     ):
-        with pytest.raises(PictureError, match=message):
-            upscale_file(never, source, tmp_path / target)
+        ran = watched(upscaler, lambda batch: pytest.fail("the network ran"))
+        with pytest.raises(PictureError, match=message), ran:
+            upscaler.to_file(source, tmp_path / target)
     assert {path.name for path in tmp_path.iterdir()} == {"a.gif", "b.tif"}
 
 
 def test_a_lost_timing_is_said(tmp_path: Path) -> None:
     with pytest.warns(PictureWarning, match="TIFF holds no timing"):
-        save_frames(moving(), Timing((100,) * 4), tmp_path / "a.tif")
+        save(moving(), Timing((100,) * 4), tmp_path / "a.tif")
 
 
 def test_the_still_picture_of_an_apng_is_no_frame(tmp_path: Path) -> None:
@@ -131,13 +135,13 @@ def test_the_previews_in_a_photo_are_no_frames(tmp_path: Path) -> None:
     pictures[0].save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=pictures[1:])
     with Image.open(tmp_path / "photo.jpg") as image:
         assert image.n_frames == 2
-    assert read_timing(tmp_path / "photo.jpg") is None
+    assert timing_of(tmp_path / "photo.jpg") is None
 
 
 def test_progress_goes_once_from_nothing_to_all(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
     told: list[tuple[int, int]] = []
-    upscale_file(upscaler, path, tmp_path / "b.png", progress=lambda *count: told.append(count))
+    upscaler.to_file(path, tmp_path / "b.png", progress=lambda *count: told.append(count))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -145,4 +149,4 @@ def test_many_frames_are_a_bomb_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = write(tmp_path / "a.gif", [Image.new("RGB", (100, 100), (i, 0, 0)) for i in range(9)])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
     with pytest.raises(PictureError, match=r"a\.gif: 9 frames have more than 0\.04 megapixels"):
-        read_timing(path)
+        timing_of(path)

@@ -11,11 +11,11 @@ import pytest
 from PIL import ExifTags, Image
 
 import runtime
-from runtime.pictures.files import upscale_file
 from runtime.pictures.metadata import Metadata, turned
 from runtime.pictures.picture import as_image
-from runtime.pictures.saving import save_levels, save_picture
+from runtime.pictures.saving import save_picture
 from tests.conftest import write_toy_bundle
+from tests.runtime.levels import save_levels
 from tests.runtime.profiles import grey_profile, rgb_profile
 
 pytest.importorskip("pyvips", reason="needs the extra imaging")
@@ -172,12 +172,12 @@ def test_what_is_kept(what: str, form: str, mark: str, upscaler: runtime.Upscale
     source = tmp_path / f"in{suffix if mark == '✓' else '.png'}"
     wanted.save(source)
     if mark == "✓":
-        upscale_file(upscaler, source, tmp_path / f"out{suffix}")
+        upscaler.to_file(source, tmp_path / f"out{suffix}")
         assert wanted.kept(tmp_path / f"out{suffix}")
     else:
         assert mark == "–"
         try:
-            upscale_file(upscaler, source, tmp_path / f"out{suffix}")
+            upscaler.to_file(source, tmp_path / f"out{suffix}")
         except runtime.PictureError:
             assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
         else:
@@ -188,8 +188,8 @@ def test_the_tables_speak_of_all_that_is_written() -> None:
     assert {*ROWS[0][1:]} == {*SUFFIXES}
     assert {row[0] for row in ROWS[1:]} == {*PROPERTIES}
     assert {row[0] for row in table("kinds")[1:]} == {*KINDS}
-    assert {form.name for form in runtime.pictures.saving.FORMATS.values()} == {
-        runtime.pictures.saving.FORMATS[suffix].name for suffix in SUFFIXES.values()
+    assert {form.name for form in runtime.pictures.formats.FORMATS.values()} == {
+        runtime.pictures.formats.FORMATS[suffix].name for suffix in SUFFIXES.values()
     }
 
 
@@ -197,7 +197,7 @@ def test_the_tables_speak_of_all_that_is_written() -> None:
 def test_strip_metadata(form: str, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     suffix = SUFFIXES[form]
     save(tmp_path / f"in{suffix}", exif=exif(), xmp=XMP, icc_profile=PROFILE)
-    upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", strip_metadata=True)
+    upscaler.to_file(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", strip_metadata=True)
     assert not has_exif(tmp_path / f"out{suffix}")
     assert b"a title" not in (tmp_path / f"out{suffix}").read_bytes()
     assert opened(tmp_path / f"out{suffix}").info["icc_profile"] == PROFILE
@@ -269,8 +269,8 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
     source = KINDS[kind](tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        upscale_file(upscaler, source, tmp_path / "out.png")
-    before, after = (runtime.pictures.decoding.decode_file(path).levels for path in (source, tmp_path / "out.png"))
+        upscaler.to_file(source, tmp_path / "out.png")
+    before, after = (runtime.pictures.picture_file.decode_file(path).levels for path in (source, tmp_path / "out.png"))
     assert (after.dtype, after.shape[2]) == OUT[expected]
     peak = np.iinfo(after.dtype).max
     enlarged = before.repeat(4, axis=0).repeat(4, axis=1).astype(float)
@@ -285,14 +285,14 @@ def test_kinds_of_pixels(kind: str, expected: str, upscaler: runtime.Upscaler, t
 def test_16_bit_colour_is_turned_too(form: str, orientation: int, upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     suffix = SUFFIXES[form]
     save(tmp_path / f"in{suffix}", 3, np.uint16, exif=exif(Orientation=orientation))
-    upscale_file(upscaler, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
+    upscaler.to_file(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")
     expected = turned(photo(3, np.uint16), orientation).repeat(4, axis=0).repeat(4, axis=1)
-    after = runtime.pictures.decoding.decode_file(tmp_path / f"out{suffix}")
+    after = runtime.pictures.picture_file.decode_file(tmp_path / f"out{suffix}")
     np.testing.assert_allclose(after.levels, expected, atol=1)
     assert opened(tmp_path / f"out{suffix}").getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
 def test_a_grey_profile_stays_with_grey(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     save(tmp_path / "in.png", 1, icc_profile=grey_profile())
-    upscale_file(upscaler, tmp_path / "in.png", tmp_path / "out.jpg")
+    upscaler.to_file(tmp_path / "in.png", tmp_path / "out.jpg")
     assert opened(tmp_path / "out.jpg").info["icc_profile"] == grey_profile()

@@ -11,10 +11,10 @@ from PIL import ExifTags, Image, ImageCms
 
 import runtime
 from runtime.errors import PictureError, PictureWarning
-from runtime.pictures import decoding, depth, saving
+from runtime.pictures import depth, optional, saving
 from runtime.pictures.metadata import Metadata
 from runtime.pictures.picture import Picture, open_picture, open_rows, quantise
-from runtime.pictures.saving import save_levels
+from tests.runtime.levels import save_levels
 
 RNG = np.random.default_rng(0)
 
@@ -293,7 +293,7 @@ def test_16_bit_colour_without_pyvips_is_a_warning(tmp_path: Path, monkeypatch: 
     save_levels(levels, Metadata(), tmp_path / "deep.png")
     with pytest.warns(PictureWarning, match=r"PIL\.Image holds no 16-bit colour, .*to_file keeps all 16"):
         assert np.asarray(repeat(open_picture(tmp_path / "deep.png"), 1)).dtype == np.uint8
-    for module in (decoding, depth, saving):
+    for module in (optional, depth, saving):
         monkeypatch.setattr(module, "has_pyvips", lambda: False)
     with pytest.warns(PictureWarning, match=r'deep\.png: has more than 8 bits .* pip install "tadsr\[imaging\]"'):
         picture = open_picture(tmp_path / "deep.png")

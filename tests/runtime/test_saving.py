@@ -9,8 +9,10 @@ from PIL import ExifTags, Image, ImageCms, features
 
 from runtime import atomic
 from runtime.errors import PictureError, PictureWarning, SettingError
+from runtime.pictures.formats import FORMATS
 from runtime.pictures.metadata import Metadata
-from runtime.pictures.saving import FORMATS, check_output, check_size, is_installed, save_levels, save_picture
+from runtime.pictures.saving import check_output, check_size, is_installed, save_picture
+from tests.runtime.levels import save_levels
 from tests.runtime.profiles import grey_profile, rgb_profile
 
 SUFFIXES = [

@@ -11,7 +11,9 @@ from PIL import ExifTags, Image, ImageCms
 
 import runtime
 from runtime import Cancelled, PictureError, Upscaler
+from runtime.enlarging import Enlarger
 from runtime.pictures.png_stream import PngStream
+from runtime.shape import Shape
 
 VIPS = importlib.util.find_spec("pyvips") is not None
 needs_vips = pytest.mark.skipif(not VIPS, reason="needs pyvips, which comes with tadsr[imaging]")
@@ -21,7 +23,7 @@ MODES = ("L", "LA", "RGB", "RGBA", "I;16", "P", "1")
 @pytest.fixture
 def upscaler(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Upscaler:
     """One that takes every picture for too large to be held as a whole, where a limit is given."""
-    monkeypatch.setattr(Upscaler, "_fits", lambda self, settings, header: False)
+    monkeypatch.setattr(Enlarger, "fits", lambda self, shape, settings: False)
     return runtime.load(toy_bundle, threads=1)
 
 
@@ -185,7 +187,7 @@ def test_a_full_disk_while_encoding(upscaler: Upscaler, tmp_path: Path, monkeypa
 def test_a_png_stream_is_a_png(channels: int, dtype: type) -> None:
     rows = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (30, 20, channels), dtype)
     file = io.BytesIO()
-    stream = PngStream(file, 30, 20, channels, np.dtype(dtype))
+    stream = PngStream(file, Shape(30, 20, channels, np.dtype(dtype)))
     for start, stop in ((0, 1), (1, 17), (17, 30)):
         stream.write(rows[start:stop])
     stream.close()

@@ -27,7 +27,7 @@ def goldens() -> dict[str, Any]:
 
 def _plan(height: int, width: int, align: int, radius: int, tile: int | None) -> dict[str, Any]:
     try:
-        plan = plan_tiles(height, width, align=align, radius=radius, tile=tile)
+        plan = plan_tiles(height, width, align=align, halo=radius, tile=tile)
         spans = {"rows": [*map(_numbers, plan.rows)], "columns": [*map(_numbers, plan.columns)]}
     except TileError:
         spans = {"rows": None, "columns": None}

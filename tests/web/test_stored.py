@@ -9,7 +9,7 @@ import pytest
 import runtime
 from apps.web_stored import STORED, store
 from runtime.bundle import read_bundle
-from runtime.settings import SEAMS
+from runtime.tiles.halo import HALOS
 
 REMAKE = "run python -m apps.web_stored, then build the app again"
 
@@ -19,7 +19,7 @@ def test_it_is_of_the_shipped_bundle() -> None:
     onnx = [each for each in read_bundle(runtime.DEFAULT_BUNDLE).manifest.artifacts if each.backend == "onnx"]
     assert facts["models"] == {each.file: each.sha256 for each in onnx}, REMAKE
     manifest = read_bundle(runtime.DEFAULT_BUNDLE).manifest
-    assert facts["radii"] == {each.precision: SEAMS["fast"](manifest, each) for each in onnx}, REMAKE
+    assert facts["radii"] == {each.precision: HALOS["fast"](manifest, each) for each in onnx}, REMAKE
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -4,7 +4,7 @@ import { planTiles, reflectIndices, type Span } from "../src/core/tiling";
 
 const numbers = ({ start, stop, keepStart, keepStop }: Span) => [start, stop, keepStart, keepStop];
 
-describe("tiling is that of runtime/tiling.py", () => {
+describe("tiling is that of runtime/tiles/tiling.py", () => {
   for (const { height, width, align, radius, tile, rows, columns } of goldens.plans) {
     it(`${height}×${width}, align ${align}, radius ${radius}, tile ${tile}`, () => {
       const plan = () => planTiles(height, width, { align, radius, tile, largest: goldens.largest });

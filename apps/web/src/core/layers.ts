@@ -1,4 +1,4 @@
-/** Between 8-bit pixels and the network's planes: what `runtime/pictures.py` does around each tile. */
+/** Between 8-bit pixels and the network's planes: what `runtime/pictures/picture.py` does around each tile. */
 
 import { reflectIndices, type Span } from "./tiling";
 

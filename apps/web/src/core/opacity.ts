@@ -1,4 +1,4 @@
-/** What is wholly clear or wholly opaque stays so, as in `runtime/tiles/opacity.py`: a network's zero is not quite 0. */
+/** What is wholly clear or wholly opaque stays so, as in `runtime/tiles/running.py`: a network's zero is not quite 0. */
 
 import type { Planes } from "./layers";
 

@@ -1,5 +1,5 @@
 /**
- * Cut a picture into tiles: the arithmetic of `runtime/tiling.py`, number for number (`tests/web/tiling.json` holds
+ * Cut a picture into tiles: the arithmetic of `runtime/tiles/tiling.py`, number for number (`tests/web/tiling.json` holds
  * both to it). Pure functions; lengths in pixels of the input.
  */
 
