@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import runtime
-from tests.runtime.profiles import PRIMARIES, rgb_profile
+from tests.runtime.pictures.profiles import PRIMARIES, rgb_profile
 from train.data.photos import load_photo
 from train.evaluation.metrics import ciede2000, lab
 

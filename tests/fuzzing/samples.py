@@ -13,8 +13,8 @@ from PIL import ExifTags, Image
 from runtime.pictures.metadata import Metadata
 from runtime.pictures.optional import teach_heic
 from tests.conftest import write_toy_bundle
-from tests.runtime.levels import save_levels
-from tests.runtime.profiles import rgb_profile
+from tests.runtime.pictures.levels import save_levels
+from tests.runtime.pictures.profiles import rgb_profile
 
 SIZE = (22, 14)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'

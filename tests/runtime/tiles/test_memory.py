@@ -11,10 +11,9 @@ import runtime
 from runtime import PictureError, SettingError
 from runtime.tiles import memory
 from runtime.tiles.memory import engine_bytes, parse_bytes
+from tests.runtime.engines import watched
 
-from .engines import watched
-
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIMITED = """
 import sys, numpy as np, runtime
 from apps.benchmarks.fresh import peak_memory

@@ -13,10 +13,9 @@ import runtime
 from runtime import BackendError, TileError, Upscaler
 from runtime.bundle import Artifact, read_bundle, write_bundle
 from tests.conftest import TOY_ALIGN, write_toy_bundle, write_toy_onnx
+from tests.runtime.engines import watched
 
-from .engines import watched
-
-PHOTO = Path(__file__).parents[1] / "photos" / "HR" / "coffee.png"
+PHOTO = Path(__file__).parents[2] / "photos" / "HR" / "coffee.png"
 
 
 @pytest.fixture(scope="module")

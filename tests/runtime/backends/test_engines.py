@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime.backends import BACKENDS, Choice, Session, choose
+from runtime.backends import BACKENDS, Choice, Session, Unavailable, choose
+from runtime.backends.base import CPU
 from runtime.bundle import Artifact, Bundle, read_bundle
 from runtime.errors import BackendError
 from tests.conftest import write_bundle_of
 from tests.export.programs import CARD, TILE, needs_executorch, needs_int8
 from train.evaluation.metrics import psnr
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 TILES = [RNG.random((1, 3, TILE, TILE), np.float32) for _ in range(6)]
 needs_openvino = pytest.mark.skipif(
@@ -53,16 +54,19 @@ def bundle(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def load(bundle: Bundle, backend: str, precision: str = "fp32", threads: int | None = None) -> Session:
+    if isinstance(state := BACKENDS[backend].probe(), Unavailable):
+        pytest.skip(state.reason)
     choice = choose(bundle.manifest, backend, precision)[0]
     return choice.backend.load(bundle, choice.artifact, threads)
 
 
 ENGINES = [
-    pytest.param("openvino", "fp32", EXACT, marks=needs_openvino),
-    pytest.param("openvino", "int8", COARSE, marks=[needs_openvino, needs_int8]),
-    pytest.param("executorch", "fp32", EXACT, marks=needs_executorch),
-    pytest.param("executorch", "int8", COARSE, marks=[needs_executorch, needs_int8]),
+    (name, precision, decibels)
+    for name, backend in BACKENDS.items()
+    if backend.device == CPU and name != "onnx"
+    for precision, decibels in (("fp32", EXACT), ("int8", COARSE))
 ]
+"""Every engine of processors, which all compute alike."""
 
 
 @needs_int8

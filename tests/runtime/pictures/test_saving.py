@@ -12,8 +12,8 @@ from runtime.errors import PictureError, PictureWarning, SettingError
 from runtime.pictures.formats import FORMATS
 from runtime.pictures.metadata import Metadata
 from runtime.pictures.saving import check_output, check_size, is_installed, save_picture
-from tests.runtime.levels import save_levels
-from tests.runtime.profiles import grey_profile, rgb_profile
+from tests.runtime.pictures.levels import save_levels
+from tests.runtime.pictures.profiles import grey_profile, rgb_profile
 
 SUFFIXES = [
     pytest.param(suffix, marks=pytest.mark.skipif(not is_installed(form), reason="needs the extra imaging"))

@@ -20,7 +20,7 @@ from runtime.cache import VARIABLE
 from runtime.errors import BackendError, BackendWarning, OutOfMemoryError
 from tests.conftest import write_bundle_of
 from tests.export import tensorrt_stand_in
-from tests.runtime.concurrency import Concurrency
+from tests.runtime.backends.concurrency import Concurrency
 
 STATE = BACKENDS["tensorrt"].probe()
 GPU = Gpu("NVIDIA GeForce RTX 4070", "8.9")

@@ -19,9 +19,9 @@ from runtime.bundle import read_bundle
 from runtime.errors import BackendError, OutOfMemoryError
 from runtime.manifest import Artifact
 from tests.conftest import write_bundle_of
-from tests.runtime.concurrency import Concurrency
+from tests.runtime.backends.concurrency import Concurrency
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROVIDERS = (CUDA, DIRECTML, COREML)
 
 

@@ -11,7 +11,7 @@ from runtime.pictures.formats import FORMATS
 from runtime.pictures.frames import FOREVER, Timing, read_frames, save_frames
 from tests.conftest import write_toy_bundle
 from tests.runtime.engines import watched
-from tests.runtime.levels import timing_of
+from tests.runtime.pictures.levels import timing_of
 
 SIZE = (20, 12)
 

@@ -19,7 +19,7 @@ from runtime.cache import VARIABLE
 from runtime.errors import BackendError, BundleError
 from tests.conftest import write_bundle_of
 from tests.export.programs import TILE, needs_coremltools
-from tests.runtime.concurrency import Concurrency
+from tests.runtime.backends.concurrency import Concurrency
 
 STATE = BACKENDS["coreml"].probe()
 

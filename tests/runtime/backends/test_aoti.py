@@ -13,7 +13,7 @@ from runtime.bundle import Artifact, Bundle, read_bundle
 from runtime.cache import VARIABLE
 from runtime.errors import BackendError, BundleError, OutOfMemoryError
 from tests.conftest import needs_compiler, write_bundle_of
-from tests.runtime.concurrency import Concurrency
+from tests.runtime.backends.concurrency import Concurrency
 
 PROGRAM = {"file": "student.pt2", "precision": "fp32", "tile": None, "sha256": "a" * 64}
 INT8 = {**PROGRAM, "precision": "int8", "sha256": "b" * 64}

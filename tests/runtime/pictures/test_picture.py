@@ -14,7 +14,7 @@ from runtime.errors import PictureError, PictureWarning
 from runtime.pictures import depth, optional, saving
 from runtime.pictures.metadata import Metadata
 from runtime.pictures.picture import Picture, open_picture, open_rows, quantise
-from tests.runtime.levels import save_levels
+from tests.runtime.pictures.levels import save_levels
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ import runtime
 from runtime.errors import PictureWarning
 from runtime.pictures.metadata import Metadata, orientation, read_metadata
 from runtime.pictures.picture import open_picture
-from tests.runtime.profiles import grey_profile, rgb_profile
+from tests.runtime.pictures.profiles import grey_profile, rgb_profile
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description
  tiff:Orientation="6" tiff:Make='Camera' exif:PixelXDimension="40" xmpNote:HasExtendedXMP="0123">

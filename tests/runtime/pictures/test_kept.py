@@ -15,13 +15,13 @@ from runtime.pictures.metadata import Metadata, turned
 from runtime.pictures.picture import as_image
 from runtime.pictures.saving import save_picture
 from tests.conftest import write_toy_bundle
-from tests.runtime.levels import save_levels
-from tests.runtime.profiles import grey_profile, rgb_profile
+from tests.runtime.pictures.levels import save_levels
+from tests.runtime.pictures.profiles import grey_profile, rgb_profile
 
 pytest.importorskip("pyvips", reason="needs the extra imaging")
 pytest.importorskip("pillow_heif", reason="needs the extra imaging")
 
-PAGE = Path(__file__).parents[2] / "docs" / "pictures.md"
+PAGE = Path(__file__).parents[3] / "docs" / "pictures.md"
 SUFFIXES = {
     "PNG": ".png",
     "JPEG": ".jpg",
