@@ -23,14 +23,14 @@ def cache_folder() -> Path:
 
 
 def cache_path() -> Path:
-    """The same, whether it exists or not."""
+    """Where `cache_folder` is, whether it exists or not."""
     return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else _platform_folder() / "tadsr"
 
 
 def place(stem: str, source: str, machine: Sequence[str], suffix: str) -> Path:
     """Where a file is kept that was built of a source with that SHA-256 for a machine: versions, device, processor."""
-    told = b"".join(hashlib.sha256(part.encode()).digest() for part in machine)
-    return cache_folder() / f"{stem}.{source[:DIGITS]}.{hashlib.sha256(told).hexdigest()[:DIGITS]}{suffix}"
+    digests = b"".join(hashlib.sha256(part.encode()).digest() for part in machine)
+    return cache_folder() / f"{stem}.{source[:DIGITS]}.{hashlib.sha256(digests).hexdigest()[:DIGITS]}{suffix}"
 
 
 def places(stem: str, source: str, suffix: str) -> list[Path]:

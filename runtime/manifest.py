@@ -156,6 +156,6 @@ def _check_relations(manifest: Manifest, source: str) -> None:
         f"a tile size is not a multiple of {manifest.align}": any(side % manifest.align for side in sides),
         "two artifacts share one file": len(set(files)) != len(files),
     }
-    for problem, found in problems.items():
-        if found:
+    for problem, is_so in problems.items():
+        if is_so:
             raise BundleError(f"{source}: {problem}; get the bundle again")

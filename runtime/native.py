@@ -49,7 +49,7 @@ def native_content(data: bytes) -> str | None:
         return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = next(filter(is_native_name, archive.namelist()), None)
+            name = next(filter(is_native_name, archive.namelist()), None)
     except zipfile.BadZipFile:
         return None
-    return f"code ({found[:60]!r})" if found else None
+    return f"code ({name[:60]!r})" if name else None

@@ -13,7 +13,7 @@ from ..bundle import Bundle
 from ..cache import place, places
 from ..errors import BackendError
 from ..manifest import Artifact, Manifest
-from .base import Available, Floats, Offer, Unavailable, own_memory
+from .base import Available, Floats, Offer, Unavailable, writable_contiguous
 from .failures import failure
 from .packages import importing, probe_packages
 
@@ -52,7 +52,10 @@ class AotiBackend:
         ]
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "AotiSession":
-        """See `Backend.load`. Also raises `BackendError` where the package was built for another torch or device."""
+        """Make a session of an offered artifact, as `Backend.load`.
+
+        Also raises `BackendError` where the package was built for another torch or device.
+        """
         with importing(self.name, self.install):
             import torch  # noqa: F401
         program = next(each for each in _programs(bundle.manifest) if each.tile == artifact.tile)
@@ -157,12 +160,12 @@ class AotiSession:
         self._turn = threading.Lock()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1]; shape, range and errors of the result are those of `Session.run`."""
         import torch
 
         try:
             with self._turn, torch.no_grad(), exact_float32():
-                answer: torch.Tensor = self._package(torch.from_numpy(own_memory(batch)).to(self._device))
+                answer: torch.Tensor = self._package(torch.from_numpy(writable_contiguous(batch)).to(self._device))
                 result: Floats = answer.cpu().numpy()
         except Exception as error:
             raise failure("aoti failed", error, "is the tile of the model's size?") from error

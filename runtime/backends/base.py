@@ -124,6 +124,6 @@ def middle_tile(manifest: Manifest) -> int | None:
     return manifest.tiles[len(manifest.tiles) // 2] if manifest.tiles else None
 
 
-def own_memory(batch: Floats) -> Floats:
-    """The same numbers, in memory of the kind that torch wants of an array that becomes a tensor."""
+def writable_contiguous(batch: Floats) -> Floats:
+    """`batch` in contiguous, writable memory, which torch wants of an array that becomes a tensor."""
     return np.require(batch, requirements=["C_CONTIGUOUS", "WRITEABLE"])

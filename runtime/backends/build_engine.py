@@ -72,8 +72,8 @@ def find_gpu() -> Gpu:
 
 def engine_path(name: str, sha256: str, folder: Path, settings: Settings, gpu: Gpu, version: str) -> Path:
     """The engine's file, whose name tells all that it depends on; ``name`` and ``sha256`` are the ONNX file's."""
-    told = {"onnx": sha256, "tensorrt": version}
-    key = hashlib.sha256(json.dumps({**told, **asdict(settings), **asdict(gpu)}, sort_keys=True).encode()).hexdigest()
+    facts = {"onnx": sha256, "tensorrt": version}
+    key = hashlib.sha256(json.dumps({**facts, **asdict(settings), **asdict(gpu)}, sort_keys=True).encode()).hexdigest()
     stem = name.removesuffix(".onnx").removesuffix(".trt")
     return folder / f"{stem}.{_machine(gpu, version)}.{key[:16]}.engine"
 

@@ -24,7 +24,7 @@ class Choice:
     backend: Backend
     artifact: Artifact
     automatic: bool = True
-    """See `Offer`."""
+    """Whether `backend="auto"` may take it while there is another."""
 
     def __str__(self) -> str:
         return f"{self.artifact.file} on {self.backend.name}"
@@ -50,8 +50,8 @@ def open_session(
     Where `backend` is "auto" and the engine does not load, the next choice is taken and a `BackendWarning` says so. A
     backend that is named is never replaced by another. Raises `BackendError` or `BundleError`.
     """
-    found = choose(bundle.manifest, backend, precision, table)
-    candidates = found if backend == AUTO else found[:1]
+    choices = choose(bundle.manifest, backend, precision, table)
+    candidates = choices if backend == AUTO else choices[:1]
     for choice, following in pairwise(candidates):
         try:
             return Opened(choice, choice.backend.load(bundle, choice.artifact, threads))
@@ -76,12 +76,12 @@ def choose(
         raise BackendError(f"backend={backend}: unknown; choose one of {', '.join([AUTO, *table])}")
     if backend != AUTO and (missing := why_not(table[backend])):
         raise BackendError(missing)
-    asked = table if backend == AUTO else {backend: table[backend]}
-    found = [choice for choice in runnable(manifest, asked) if precision in (AUTO, choice.artifact.precision)]
-    if backend != AUTO and found:
-        return found
-    if found:
-        return [choice for choice in found if choice.automatic] or found
+    engines = table if backend == AUTO else {backend: table[backend]}
+    choices = [choice for choice in runnable(manifest, engines) if precision in (AUTO, choice.artifact.precision)]
+    if backend != AUTO and choices:
+        return choices
+    if choices:
+        return [choice for choice in choices if choice.automatic] or choices
     raise _nothing(manifest, backend, precision, table)
 
 

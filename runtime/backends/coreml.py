@@ -51,7 +51,10 @@ class CoremlBackend:
         return offered_by_bundle(manifest, self.reads)
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "CoremlSession":
-        """See `Backend.load`. Unpacks the package into the cache, where it stays; `OSError` of that passes through."""
+        """Make a session of an offered artifact, as `Backend.load`.
+
+        The package is unpacked into the cache, where it stays; `OSError` of that passes through.
+        """
         data = bundle.open(artifact)
         folder = cache_folder() / f"{bundle.manifest.name}.{artifact.sha256[:DIGITS]}.mlpackage"
         if not folder.exists():
@@ -85,7 +88,7 @@ class CoremlSession:
         self._turn = threading.Lock()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`; values are rounded to the 256 levels of a pixel on both sides."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1] as `Session.run`, rounded to 256 levels of a pixel on both sides."""
         levels = np.round(np.clip(batch, 0, 1) * LEVELS).astype(np.uint8).transpose(0, 2, 3, 1)
         try:
             with self._turn:

@@ -9,7 +9,7 @@ import numpy as np
 from ..bundle import Bundle
 from ..errors import BackendError
 from ..manifest import Artifact, Manifest
-from .base import CPU, Available, Floats, Offer, Unavailable, offered_by_bundle, own_memory
+from .base import CPU, Available, Floats, Offer, Unavailable, offered_by_bundle, writable_contiguous
 from .failures import failure
 from .packages import importing, probe_packages
 
@@ -41,7 +41,10 @@ class ExecutorchBackend:
         return offered_by_bundle(manifest, self.reads)
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "ExecutorchSession":
-        """See `Backend.load`. Also raises `BackendError` where the process runs with another number of threads."""
+        """Make a session of an offered artifact, as `Backend.load`.
+
+        Also raises `BackendError` where the process runs with another number of threads.
+        """
         return open_model(bundle.open(artifact), threads)
 
 
@@ -95,10 +98,10 @@ class ExecutorchSession:
         self._turn = threading.Lock()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1]; shape, range and errors of the result are those of `Session.run`."""
         import torch
 
-        contiguous = torch.from_numpy(own_memory(batch))
+        contiguous = torch.from_numpy(writable_contiguous(batch))
         try:
             with self._turn:
                 (result,) = self._method.execute([contiguous])

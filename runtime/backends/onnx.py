@@ -49,7 +49,7 @@ class OnnxBackend:
     preload: bool = False
     """Whether the provider needs NVIDIA's libraries, which ONNX Runtime finds in their packages if told to."""
     automatic: bool = True
-    """See `Offer`."""
+    """Whether `backend="auto"` may take it while there is another."""
     reads: str = "onnx"
     takes_threads: bool = True
     made_by: str = "python -m export.bundle PROGRAM.pt2 -o NAME.tadsr"
@@ -71,7 +71,10 @@ class OnnxBackend:
         return offered_by_bundle(manifest, self.reads, self.automatic)
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "OnnxSession":
-        """See `Backend.load`. Raises `BackendError` where the provider does not start: no other takes its place."""
+        """Make a session of an offered artifact, as `Backend.load`.
+
+        Raises `BackendError` where the provider does not start: no other takes its place.
+        """
         model = bundle.open(artifact)
         with importing("onnxruntime", self.install):
             import onnxruntime
@@ -81,13 +84,13 @@ class OnnxBackend:
         options.enable_mem_pattern = self.memory_pattern
         options.add_session_config_entry("session.force_spinning_stop", "1")  # after a run, the painters need the CPUs
         providers = list(dict.fromkeys([self.provider, CPU_PROVIDER]))  # the processor takes what a provider cannot
-        given = [dict(self.options) if provider == self.provider else {} for provider in providers]
+        provider_options = [dict(self.options) if provider == self.provider else {} for provider in providers]
         if self.preload:
             with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
                 onnxruntime.preload_dlls()
         try:
             session = onnxruntime.InferenceSession(
-                model, options, providers=providers, provider_options=given, enable_fallback=0
+                model, options, providers=providers, provider_options=provider_options, enable_fallback=0
             )
         except Exception as error:  # its exceptions share no other base
             raise failure(f"{self.name} cannot load the model", error, "try another backend") from error
@@ -110,7 +113,7 @@ class OnnxSession:
         self._turn = threading.Lock() if backend.one_at_a_time else contextlib.nullcontext()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1]; shape, range and errors of the result are those of `Session.run`."""
         try:
             with self._turn:
                 (result,) = self._session.run([OUTPUT], {INPUT: batch})

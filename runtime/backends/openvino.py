@@ -39,7 +39,7 @@ class OpenvinoBackend:
         return offered_by_bundle(manifest, self.reads)
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "OpenvinoSession":
-        """See `Backend.load`."""
+        """Make a session of an offered artifact; the errors are those of `Backend.load`."""
         model = bundle.open(artifact)
         with importing(self.name, self.install):
             process_core()
@@ -86,17 +86,17 @@ class OpenvinoSession:
 
     max_batch = None
 
-    def __init__(self, request: Any, given: Any, wanted: Any) -> None:
+    def __init__(self, request: Any, input_port: Any, output_port: Any) -> None:
         self._request = request
-        self._given = given
-        self._wanted = wanted
+        self._input = input_port
+        self._output = output_port
         self._turn = threading.Lock()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1]; shape, range and errors of the result are those of `Session.run`."""
         try:
             with self._turn:
-                result = self._request.infer({self._given: np.ascontiguousarray(batch)})[self._wanted]
+                result = self._request.infer({self._input: np.ascontiguousarray(batch)})[self._output]
         except Exception as error:
             raise failure("openvino failed", error, "try a smaller tile or another backend") from error
         return np.asarray(result, dtype=np.float32)

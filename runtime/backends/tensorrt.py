@@ -12,7 +12,7 @@ from ..bundle import Bundle
 from ..cache import cache_folder, cache_path
 from ..errors import BackendError, BackendWarning
 from ..manifest import Artifact, Manifest
-from .base import INPUT, OUTPUT, Available, Floats, Offer, Unavailable, middle_tile, own_memory
+from .base import INPUT, OUTPUT, Available, Floats, Offer, Unavailable, middle_tile, writable_contiguous
 from .failures import failure
 from .packages import importing, probe_packages, version_of
 
@@ -62,7 +62,10 @@ class TensorrtBackend:
         ]
 
     def load(self, bundle: Bundle, artifact: Artifact, threads: int | None) -> "TensorrtSession":
-        """See `Backend.load`. Building an engine takes minutes, of which a `BackendWarning` tells."""
+        """Make a session of an offered artifact, as `Backend.load`.
+
+        Building an engine takes minutes, which a `BackendWarning` says.
+        """
         from .build_engine import BuildError, build
 
         if artifact.tile is None:
@@ -127,7 +130,7 @@ class TensorrtSession:
         self._turn = threading.Lock()
 
     def run(self, batch: Floats) -> Floats:
-        """See `Session.run`; tiles are of a size that the engine was built for."""
+        """Run float32 RGB [N, 3, H, W] in [0, 1] as `Session.run`; tiles are of a size that the engine has."""
         fitting = [i for i, most in enumerate(self._largest) if most[2:] == batch.shape[2:] and len(batch) <= most[0]]
         if not fitting:
             raise BackendError(f"tensorrt failed: this engine takes no {batch.shape}, but {self._largest}")
@@ -139,7 +142,7 @@ class TensorrtSession:
 
         context, stream = self._context, self._stream
         with torch.cuda.stream(stream):
-            lr = torch.from_numpy(own_memory(batch)).cuda()
+            lr = torch.from_numpy(writable_contiguous(batch)).cuda()
             context.set_optimization_profile_async(profile, stream.cuda_stream)
             context.set_input_shape(INPUT, tuple(batch.shape))
             sr = torch.empty(tuple(context.get_tensor_shape(OUTPUT)), device="cuda")

@@ -44,7 +44,7 @@ def read_timing(file: PictureFile) -> Timing | None:
             raise PictureError(f"{file.path}: {message}")
         plays = _plays(image)
         durations = []
-        for index in _shown(image):
+        for index in _frame_indices(image):
             image.seek(index)
             image.load()  # some formats tell a duration only then
             durations.append(image.info.get("duration") or 0)
@@ -58,7 +58,7 @@ def read_frames(path: Path) -> Iterator[Image.Image]:
     """
     with PictureFile(path) as file:
         image, size, paged = file.image, file.image.size, sequence_of(file.form) == "pages"
-        for index in _shown(image):
+        for index in _frame_indices(image):
             with faults_of(path):
                 image.seek(index)
                 if has_deep_colour(image):
@@ -113,7 +113,7 @@ _FINISHING: Mapping[tuple[str, str], Callable[[Path], None]] = {("WEBP", "RGBA")
 """What is done to the file afterwards."""
 
 
-def _shown(image: Image.Image) -> range:
+def _frame_indices(image: Image.Image) -> range:
     """The frames that are shown: all but the picture that an APNG may have for programs that do not know animations."""
     return range(1 if image.info.get("default_image") else 0, frame_count(image))
 

@@ -82,8 +82,8 @@ def read_metadata(image: Image.Image, *, grey: bool, name: str) -> Metadata:
 
 def metadata_of_result(image: Image.Image) -> Metadata:
     """What a result of ours carries in its ``info``; of an image of others, what is of the same kind."""
-    found = {name: image.info.get(name) for name in ("icc_profile", "exif", "xmp")}
-    return Metadata(**{name: value for name, value in found.items() if isinstance(value, bytes)})
+    carried = {name: image.info.get(name) for name in ("icc_profile", "exif", "xmp")}
+    return Metadata(**{name: value for name, value in carried.items() if isinstance(value, bytes)})
 
 
 def orientation(image: Image.Image) -> int:

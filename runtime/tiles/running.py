@@ -50,11 +50,11 @@ class LayersInMemory:
 
     @property
     def count(self) -> int:
-        """See `Source`."""
+        """How many layers it has."""
         return len(self.layers)
 
     def rows(self, indices: Indices) -> Sequence[Floats]:
-        """See `Source`."""
+        """Each layer's rows at `indices`: RGB [len(indices), W, 3] in [0, 1]."""
         return [take(layer, indices, 0) for layer in self.layers]
 
 

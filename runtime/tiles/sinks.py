@@ -38,7 +38,7 @@ class CanvasSink:
         self.compose = compose
 
     def rows(self, start: int, stop: int) -> Array:
-        """See `Sink`."""
+        """These rows of the result itself."""
         return self.canvas[start:stop]
 
     def done(self, start: int, rows: Array) -> None:
@@ -56,7 +56,7 @@ class StreamSink:
         self.compose = compose
 
     def rows(self, start: int, stop: int) -> Array:
-        """See `Sink`; always in the same memory: bands of ever other sizes leave holes, and the process grows."""
+        """An array to paint, always in the same memory: bands of ever other sizes leave holes, and memory grows."""
         if stop - start > len(self._band):
             self._band = np.empty((stop - start, *self._band.shape[1:]), self._band.dtype)
         return self._band[: stop - start]
@@ -75,7 +75,7 @@ class ReducingSink:
         self._reducer = RowReducer(source, target)
 
     def rows(self, start: int, stop: int) -> Array:
-        """See `Sink`."""
+        """An array for layers behind each other, before the reduction."""
         return np.empty((stop - start, *self._shape), np.float32)
 
     def compose(self, layers: Sequence[Floats]) -> Array:

@@ -30,7 +30,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("a/../../b", "unsafe entry"),
         ("/a/b", "unsafe entry"),
@@ -40,8 +40,8 @@ def test_a_folder(tmp_path: Path) -> None:
         ("file", "not one zipped folder"),
     ],
 )
-def test_what_would_leave_its_folder(tmp_path: Path, name: str, told: str) -> None:
-    with pytest.raises(BundleError, match=f"^it: .*{told}"):
+def test_what_would_leave_its_folder(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(BundleError, match=f"^it: .*{message}"):
         unpack(zipped({"a/b.txt": b"1", name: b"2"}), tmp_path / "out", "it")
     assert list(tmp_path.iterdir()) == []
 

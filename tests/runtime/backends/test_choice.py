@@ -119,10 +119,10 @@ def test_of_several_tiles_the_middle_one(manifest: Manifest) -> None:
 def test_auto_goes_on_where_an_engine_does_not_load_and_says_so(toy_bundle: Path) -> None:
     bundle = read_bundle(toy_bundle)
     first, second = FakeBackend("first", broken="no driver"), FakeBackend("second")
-    with pytest.warns(BackendWarning) as told:
+    with pytest.warns(BackendWarning) as warned:
         opened = open_session(bundle, table=table(first, second))
     assert opened.choice.backend.name == "second"
-    assert [str(warning.message) for warning in told] == [
+    assert [str(warning.message) for warning in warned] == [
         "toy.onnx on first cannot be used: no driver; taking toy.onnx on second"
     ]
     with warnings.catch_warnings():

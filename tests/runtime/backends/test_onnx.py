@@ -71,7 +71,7 @@ def test_it_runs_batches_and_reports_failures(toy_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "error",
     [
         MemoryError(),
         RuntimeError("bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 536870912\n"),
@@ -81,11 +81,11 @@ def test_it_runs_batches_and_reports_failures(toy_bundle: Path) -> None:
         RuntimeError("method->execute() failed with error 0x21"),
     ],
 )
-def test_a_lack_of_memory_is_told_from_other_failures(told: Exception) -> None:
-    found = failure("it failed", told, "try another backend")
-    assert isinstance(found, OutOfMemoryError)
-    assert str(found).endswith("; try a smaller tile")
-    assert "\n" not in str(found)
+def test_a_lack_of_memory_is_told_from_other_failures(error: Exception) -> None:
+    result = failure("it failed", error, "try another backend")
+    assert isinstance(result, OutOfMemoryError)
+    assert str(result).endswith("; try a smaller tile")
+    assert "\n" not in str(result)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that the system keeps, as Linux does")
@@ -113,8 +113,8 @@ def test_a_real_lack_of_memory_and_a_smaller_tile_after_it() -> None:
 
 
 def test_a_failure_is_one_line() -> None:
-    found = failure("it failed", RuntimeError("Exception from src/a.cpp:1:\nbad  shape\n\n"), "try another")
-    assert str(found) == "it failed: bad shape; try another"
+    result = failure("it failed", RuntimeError("Exception from src/a.cpp:1:\nbad  shape\n\n"), "try another")
+    assert str(result) == "it failed: bad shape; try another"
     assert str(failure("it failed", ValueError(), "try another")) == "it failed: ValueError; try another"
     assert len(str(failure("", ValueError("x" * 5000), ""))) < 500
 

@@ -61,7 +61,7 @@ def test_a_clear_background_stays_clear(source: str, target: str, upscaler: runt
         assert np.abs(seen).mean() < 12
 
 
-# Shown once, three times, forever: in a GIF it is told how often an animation is repeated.
+# Shown once, three times, forever: in a GIF it is counts how often an animation is repeated.
 @pytest.mark.parametrize(("plays", "in_gif"), [(1, None), (3, 2), (FOREVER, 0)])
 def test_loops_are_counted_alike(plays: int, in_gif: int | None, tmp_path: Path) -> None:
     options = {} if in_gif is None else {"loop": in_gif}
@@ -92,8 +92,8 @@ def test_pages_keep_their_sizes_and_kinds(upscaler: runtime.Upscaler, tmp_path: 
     pages = [Image.new("L", (8, 4), 77), Image.new("RGB", (4, 12), "red"), Image.new("RGBA", (4, 4), (1, 2, 3, 99))]
     path = write(tmp_path / "pages.tif", pages)
     upscaler.to_file(path, tmp_path / "out.tif")
-    found = [(page.mode, page.size, page.getpixel((0, 0))) for page in read_frames(tmp_path / "out.tif")]
-    assert found == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
+    pages_out = [(page.mode, page.size, page.getpixel((0, 0))) for page in read_frames(tmp_path / "out.tif")]
+    assert pages_out == [("L", (32, 16), 77), ("RGB", (16, 48), (255, 0, 0)), ("RGBA", (16, 16), (1, 2, 3, 99))]
 
 
 def test_a_gif_keeps_to_its_screen(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_the_previews_in_a_photo_are_no_frames(tmp_path: Path) -> None:
 
 def test_progress_goes_once_from_nothing_to_all(upscaler: runtime.Upscaler, tmp_path: Path) -> None:
     path = write(tmp_path / "a.gif", moving("RGB"), duration=100)
-    told: list[tuple[int, int]] = []
-    upscaler.to_file(path, tmp_path / "b.png", progress=lambda *count: told.append(count))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    counts: list[tuple[int, int]] = []
+    upscaler.to_file(path, tmp_path / "b.png", progress=lambda *count: counts.append(count))
+    assert counts == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_many_frames_are_a_bomb_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
