@@ -22,9 +22,9 @@ from tadsr import commands
 from train.distill import DistillSettings
 from train.engine.errors import TrainError
 from train.engine.settings import parse
+from train.evaluation.macs import count_flops
 from train.evaluation.measuring import (
     Timing,
-    count_flops,
     describe_machine,
     describe_versions,
     held_memory,

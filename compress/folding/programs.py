@@ -11,7 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from compress.folding.deployed import Deployed
 from runtime.atomic import replacing
-from train.evaluation.measuring import macs_per_pixel
+from train.evaluation.macs import macs_per_pixel
 
 
 def export_free(network: nn.Module, align: int) -> ExportedProgram:

@@ -12,7 +12,7 @@ import runtime
 from tadsr.program import read_metadata
 from train.engine.checkpoints import network_kind
 from train.engine.errors import TrainError
-from train.evaluation.measuring import macs_per_pixel
+from train.evaluation.macs import macs_per_pixel
 from train.evaluation.predictors import NETWORKS, Predictor, SamplingOptions, open_predictor
 
 SIDE = 64

@@ -1,4 +1,4 @@
-"""How long calls take side by side, what they compute, and on which machine."""
+"""How long calls take side by side, and on which machine."""
 
 import importlib.metadata
 import os
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from rich.status import Status
-from torch.utils.flop_counter import FlopCounterMode
 
 Call = Callable[[], object]
 
@@ -75,21 +74,6 @@ def matrix_products(dtype: torch.dtype, device: torch.device) -> dict[str, tuple
         return lambda: torch.matmul(a, b, out=out)
 
     return {f"{n}x{n} matrix product": (product(n), 2.0 * n**3) for n in _SIDES[device.type]}
-
-
-def count_flops(call: Call) -> int:
-    """The floating-point operations of convolutions and matrix products in one call, forward and backward.
-
-    A multiplication and an addition count as two. What is computed again for want of memory counts again.
-    """
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return int(counter.get_total_flops())
-
-
-def macs_per_pixel(call: Call, side: int) -> int:
-    """Multiply-accumulates of one call for each pixel of a square of ``side``, of convolutions and matrix products."""
-    return count_flops(call) // 2 // side**2
 
 
 def held_memory() -> int:
