@@ -37,7 +37,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "train.evaluate", *map(str, arguments)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
 
 
 def test_command_scores_every_kind_of_model(data: Path, networks: Path, toy_bundle: Path, tmp_path: Path) -> None:
