@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.diffusion.pixels import from_model, luma, to_model
-from train.evaluation.metrics import LUMA
+from train.diffusion.pixels import LUMA, from_model, luma, to_model
 from train.finetuning.colour_correction import MOST, ColourCorrection
 
 INNER = (..., slice(1, -1), slice(1, -1))

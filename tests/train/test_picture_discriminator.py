@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from train.diffusion.pixels import LUMA
 from train.engine.task import Trainable
-from train.evaluation.metrics import LUMA
 from train.networks.patch_discriminator import PatchDiscriminator
 from train.objectives.picture_discriminator import PictureDiscriminator
 

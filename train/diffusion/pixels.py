@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.evaluation.metrics import LUMA
+LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+"""Weights of red, green and blue in luma: ITU-R BT.601, studio range."""
 
 
 def to_tensor(levels: NDArray[np.uint8]) -> Tensor:

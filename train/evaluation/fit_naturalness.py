@@ -1,5 +1,6 @@
-"""Fits the Gaussian that `train.evaluation.metrics.naturalness` compares with: `python -m
-train.evaluation.fit_naturalness`.
+"""Fits the Gaussian that `train.evaluation.metrics.naturalness` compares with.
+
+`python -m train.evaluation.fit_naturalness --photos PHOTOS -o FILE.npz`
 
 It was fitted once, before the first distillation, and is not refitted: scores would no longer compare.
 """
@@ -44,7 +45,8 @@ def fit(photos: Iterable[Path]) -> Fit:
 
     Raises `TrainError` where the photos give too few patches for 36 features (fewer than 72).
     """
-    features = {path: found for path in photos if len(found := sharp_features(path))}
+    of_photos = ((path, sharp_features(path)) for path in photos)
+    features = {path: patches for path, patches in of_photos if len(patches)}
     patches = sum(map(len, features.values()))
     if patches < 2 * niqe.FEATURES:
         raise TrainError(

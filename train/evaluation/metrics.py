@@ -1,4 +1,4 @@
-"""How near a picture is to another, and how natural it looks on its own. Numpy only; one definition for every stage.
+"""How near a picture is to another, and how natural it looks on its own: one definition for every stage.
 
 Pictures are (H, W, 3) sRGB in 0..255, uint8 or float. The conventions are the super-resolution field's: luma is studio
 range (`luma`), peaks are 255, and PSNR and SSIM leave out `BORDER` pixels on every side, which for scale 4 is what
@@ -11,14 +11,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from runtime.errors import TadsrError
+from train.diffusion.pixels import LUMA
 from train.evaluation import niqe
 
 Array = NDArray[np.float64]
 
 BORDER = 4
-LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # ITU-R BT.601, studio range
+WINDOW = 11
+"""Side in pixels of SSIM's window."""
+PEAK = 255
 XYZ = np.array(  # linear sRGB to CIE XYZ, IEC 61966-2-1
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
@@ -56,10 +61,10 @@ def luma(image: ArrayLike) -> Array:
     return _picture(image) @ np.array(LUMA) + 16
 
 
-def psnr(a: Array, b: Array) -> float:
-    """10 log10(255² / mean squared difference) in dB over all samples; infinite for equal arrays."""
-    error = float(np.mean((a - b) ** 2))
-    return 10 * math.log10(255**2 / error) if error else math.inf
+def psnr(a: ArrayLike, b: ArrayLike) -> float:
+    """10 log10(255² / mean squared difference) in dB over all samples of arrays in 0..255; infinite for equal ones."""
+    with np.errstate(divide="ignore"):
+        return float(peak_signal_noise_ratio(np.asarray(a), np.asarray(b), data_range=PEAK))
 
 
 def ssim(a: Array, b: Array) -> float:
@@ -69,15 +74,11 @@ def ssim(a: Array, b: Array) -> float:
     window of 11x11, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, only where the window fits. 1 for equal arrays. Raises
     `MetricError` for arrays smaller than the window.
     """
-    if min(a.shape[:2]) < 11:
-        raise MetricError(f"SSIM needs at least 11 pixels on each side, got {a.shape[1]}x{a.shape[0]}")
-    window = niqe.gaussian_window(11, 1.5)
-    mean_a, mean_b = niqe.filter_valid(a, window), niqe.filter_valid(b, window)
-    variance = niqe.filter_valid(a * a + b * b, window) - mean_a**2 - mean_b**2
-    covariance = niqe.filter_valid(a * b, window) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return float(np.mean(similarity / ((mean_a**2 + mean_b**2 + c1) * (variance + c2))))
+    if min(a.shape[:2]) < WINDOW:
+        raise MetricError(f"SSIM needs at least {WINDOW} pixels on each side, got {a.shape[1]}x{a.shape[0]}")
+    as_wang = {"gaussian_weights": True, "sigma": 1.5, "win_size": WINDOW, "use_sample_covariance": False}
+    channels = 2 if a.ndim == 3 else None
+    return float(structural_similarity(a, b, data_range=PEAK, channel_axis=channels, **as_wang))
 
 
 def psnr_y(sr: ArrayLike, hr: ArrayLike, border: int = BORDER) -> float:
@@ -103,7 +104,10 @@ def ssim_rgb(sr: ArrayLike, hr: ArrayLike, border: int = BORDER) -> float:
 
 
 def lab(image: ArrayLike) -> Array:
-    """CIE L*a*b* (white point D65) of an sRGB picture in 0..255. Returns (H, W, 3), L* in 0..100."""
+    """CIE L*a*b* (white point D65) of an sRGB picture in 0..255. Returns (H, W, 3), L* in 0..100.
+
+    Not scikit-image's, whose rounded matrix and white point do not fit each other and give grey up to 0.005 of chroma.
+    """
     encoded = _picture(image) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((np.maximum(encoded, 0) + 0.055) / 1.055) ** 2.4)
     relative = linear @ (XYZ / WHITE[:, None]).T
@@ -112,50 +116,13 @@ def lab(image: ArrayLike) -> Array:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def ciede2000(lab1: Array, lab2: Array) -> Array:
-    """The CIEDE2000 colour difference of (..., 3) L*a*b* colours, k_L = k_C = k_H = 1. Returns (...).
-
-    G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test
-    data, and mathematical observations", Color Research & Application 30(1), 2005; names follow its equations.
-    """
-    (L1, a1, b1), (L2, a2, b2) = np.moveaxis(lab1, -1, 0), np.moveaxis(lab2, -1, 0)
-    mean_C7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
-    G = 0.5 * (1 - np.sqrt(mean_C7 / (mean_C7 + 25.0**7)))
-    a1, a2 = (1 + G) * a1, (1 + G) * a2
-    C1, C2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
-
-    chromatic = C1 * C2 != 0
-    turn = np.where(chromatic, h2 - h1, 0)
-    across = np.abs(turn) > 180  # the short way from one hue to the other crosses 0°
-    turn = turn - 360 * np.sign(turn) * across
-    h_sum = h1 + h2
-    # With no hue on one side the sum stands for the mean; else half, turned to the short side where that crosses 0°.
-    h = np.where(chromatic, (h_sum + across * np.where(h_sum < 360, 360, -360)) / 2, h_sum)
-    dL, dC = L2 - L1, C2 - C1
-    dH = 2 * np.sqrt(C1 * C2) * np.sin(np.radians(turn / 2))
-
-    L, C = (L1 + L2) / 2, (C1 + C2) / 2
-    T = (
-        1
-        - 0.17 * np.cos(np.radians(h - 30))
-        + 0.24 * np.cos(np.radians(2 * h))
-        + 0.32 * np.cos(np.radians(3 * h + 6))
-        - 0.20 * np.cos(np.radians(4 * h - 63))
-    )
-    S_L = 1 + 0.015 * (L - 50) ** 2 / np.sqrt(20 + (L - 50) ** 2)
-    S_C = 1 + 0.045 * C
-    S_H = 1 + 0.015 * C * T
-    R_C = 2 * np.sqrt(C**7 / (C**7 + 25.0**7))
-    R_T = -R_C * np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2))))
-    l_term, c_term, h_term = dL / S_L, dC / S_C, dH / S_H
-    return np.sqrt(l_term**2 + c_term**2 + h_term**2 + R_T * c_term * h_term)
-
-
 def delta_e(sr: ArrayLike, hr: ArrayLike) -> float:
-    """Mean CIEDE2000 difference over all pixels; about 1 is just noticeable, 0 is equal."""
+    """Mean CIEDE2000 colour difference over all pixels, k_L = k_C = k_H = 1; about 1 is just noticeable, 0 is equal.
+
+    G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula", Color Research & Application 30(1), 2005.
+    """
     a, b = _pair(sr, hr, 0)
-    return float(ciede2000(lab(a), lab(b)).mean())
+    return float(deltaE_ciede2000(lab(a), lab(b)).mean())
 
 
 def high_frequency_energy(image: ArrayLike, cutoff: float = 1 / 8) -> float:
@@ -183,9 +150,8 @@ def naturalness(image: ArrayLike) -> float:
     """How far a picture's local statistics are from sharp photos', no reference needed: lower is more natural.
 
     NIQE's features and distance (`train.evaluation.niqe`) on studio-range luma, with a Gaussian of our own, so
-    figures compare
-    with each other but not with published NIQE values. NaN where the picture has fewer than two 96x96 patches
-    with texture.
+    figures compare with each other but not with published NIQE values. NaN where the picture has fewer than two 96x96
+    patches with texture.
     """
     features, _ = niqe.patch_features(luma(image))
     return niqe.distance(niqe.fit_gaussian(features), _natural()) if len(features) > 1 else math.nan

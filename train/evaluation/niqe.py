@@ -1,4 +1,4 @@
-"""The natural scene statistics behind the naturalness score: NIQE's features and distance, in numpy.
+"""The natural scene statistics behind the naturalness score: NIQE's features and distance.
 
 A. Mittal, R. Soundararajan, A. C. Bovik, "Making a 'completely blind' image quality analyzer", IEEE Signal
 Processing Letters 20(3), 2013. Everything here works on luma planes, (H, W) in 0..255. The Gaussian that a
@@ -8,13 +8,13 @@ published model.
 
 import math
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from runtime.errors import TadsrError
 
@@ -35,38 +35,14 @@ class Gaussian(NamedTuple):
     """(36, 36)"""
 
 
-def gaussian_window(taps: int, sigma: float) -> Array:
-    """A sampled Gaussian of `taps` values that sum to 1."""
-    x = np.arange(taps) - (taps - 1) / 2
-    window = np.exp(-(x**2) / (2 * sigma**2))
-    return window / window.sum()
-
-
-def filter_valid(plane: Array, window: Sequence[float] | Array) -> Array:
-    """Separable correlation of (H, W, ...) with `window` along both axes, only where the window fits.
-
-    Returns (H - taps + 1, W - taps + 1, ...).
-    """
-    for axis in (0, 1):
-        length = plane.shape[axis] - len(window) + 1
-        front = np.moveaxis(plane, axis, 0)
-        total = window[0] * front[:length]
-        for offset, weight in enumerate(window[1:], start=1):
-            total += weight * front[offset : offset + length]
-        plane = np.moveaxis(total, 0, axis)
-    return plane
-
-
 def mscn(luma: Array) -> tuple[Array, Array]:
     """Mean-subtracted, contrast-normalised coefficients and the local deviation, both (H, W) (equations 1 to 3).
 
     The window is Gaussian, 7 taps, sigma 7/6; edges are replicated; the constant that tames flat areas is 1.
     Coefficients are rounded to 1e-4, so that flat areas are 0 and the sign of rounding errors is not counted.
     """
-    window = gaussian_window(7, 7 / 6)
-    padded = np.pad(luma, 3, mode="edge")
-    mean = filter_valid(padded, window)
-    deviation = np.sqrt(np.abs(filter_valid(padded**2, window) - mean**2))
+    mean, mean_square = (gaussian_filter(plane, 7 / 6, radius=3, mode="nearest") for plane in (luma, luma**2))
+    deviation = np.sqrt(np.abs(mean_square - mean**2))
     return np.round((luma - mean) / (deviation + 1), 4), deviation
 
 

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.diffusion.pixels import from_model, to_model
-from train.evaluation.metrics import LUMA
+from train.diffusion.pixels import LUMA, from_model, to_model
 
 MOST = 3 / 255
 """Of a channel. What networks and INT8 do to clean colours is a level or two; noise that is seen is more."""
