@@ -20,7 +20,7 @@ from compress.folding.radius import effective_radius, receptive_radius
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
 from compress.folding.settings import FoldSettings
-from compress.reporting.measure import check_report, in_short
+from compress.reporting.measure import check_report, summary
 from tadsr import commands
 from tadsr.program import ProgramMetadata, program_name
 from train.data.crops import Picture, random_crop
@@ -122,7 +122,7 @@ def _mobile(settings: FoldSettings, networks: Networks) -> list[Path]:
     if settings.pairs is not None and settings.report is not None:
         provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}
         for row in add_rows(networks, paths[0], settings.pairs, settings.report, provenance):
-            commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
+            commands.say(f"{settings.report}: {summary(row)}")
     return paths
 
 

@@ -10,9 +10,9 @@ from compress.pruning.part import Part
 from compress.pruning.predictor import predictor
 from compress.pruning.settings import PruneSettings, check
 from compress.pruning.task import PruneTask
-from compress.reporting.measure import check_report, in_short, measure
-from compress.reporting.opened import count_macs
-from compress.reporting.rows import Row
+from compress.reporting.measure import check_report, measure
+from compress.reporting.measure import summary as row_summary
+from compress.reporting.results import StageResult
 from tadsr import commands
 from train.engine.loop import train
 from train.engine.processes import is_first
@@ -30,32 +30,23 @@ def summary(full: Part, pruned: Part) -> str:
     )
 
 
-def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Path, report: Path) -> Row:
+def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Path, report: Path) -> StageResult:
     """The row ``pruned``, compared with ``full-decoder``, which is measured before it: the student with either."""
     latents = task.inputs.cpu()
     assert isinstance(latents, StudentLatents)
-    encoder = latents.autoencoder.get_submodule("encoder") if latents.lr_encoder is None else latents.lr_encoder
-    before = sum(parameter.numel() for part in (encoder, latents.student) for parameter in part.parameters())
     provenance = {"command": commands.typed("compress.prune"), "seed": settings.seed}
-
-    def measure_with(decoder: Part, stage: str, against: str | None, further: dict[str, float]) -> Row:
-        restore = predictor(latents, decoder, settings.seed)
-        return measure(
-            stage,
-            restore,
-            pairs,
-            report,
-            against=against,
-            size=None,  # two files of different precision; the program's size is that of the row `folded`
-            macs_per_pixel=count_macs(restore),
-            parameters=before + decoder.size,
-            provenance=provenance,
-            further=further,
-        )
-
     full, pruned = task.full.cpu(), trained.cpu()
-    measure_with(full, "full-decoder", None, {})
-    return measure_with(pruned, "pruned", "full-decoder", {"decoder_macs_ratio": pruned.macs() / full.macs()})
+    whole = predictor(latents, full, settings.seed)
+    measure("full-decoder", whole, pairs, report, baseline=None, provenance=provenance)
+    return measure(
+        "pruned",
+        predictor(latents, pruned, settings.seed),
+        pairs,
+        report,
+        baseline="full-decoder",
+        provenance=provenance,
+        further={"decoder_macs_ratio": pruned.macs() / full.macs()},
+    )
 
 
 def main() -> None:
@@ -73,7 +64,7 @@ def main() -> None:
     commands.say(f"wrote {settings.out / 'autoencoder.safetensors'}")
     if settings.pairs is not None and settings.report is not None:
         row = measured(task, trained, settings, settings.pairs, settings.report)
-        commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
+        commands.say(f"{settings.report}: {row_summary(row)}")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from compress.quantization.fake_quantised import FakeQuantised
 from compress.quantization.settings import QuantizeSettings, check
 from compress.quantization.source import open_float
 from compress.quantization.task import QuantizeTask
-from compress.reporting.measure import check_report, in_short, measure_opened
-from compress.reporting.opened import open_model
-from compress.reporting.rows import REPORT_FILE, read_report
+from compress.reporting.measure import check_report, measure, summary
+from compress.reporting.results import REPORT_FILE, read_report
 from tadsr import commands
 from tadsr.program import ProgramMetadata, program_name
 from train.data.teacher_samples import file_hash
@@ -29,7 +28,7 @@ from train.engine.processes import is_first
 from train.engine.run_folder import open_run
 from train.engine.settings import parse
 from train.engine.sources import seen_licences, training_data
-from train.evaluation.predictors import SamplingOptions
+from train.evaluation.predictors import open_predictor
 
 
 def write_programs(graph: GraphModule, card: ProgramMetadata, folder: Path) -> Path:
@@ -41,18 +40,18 @@ def write_programs(graph: GraphModule, card: ProgramMetadata, folder: Path) -> P
     return folder / program_name(precision="int8")
 
 
-def add_row(stage: str, program: Path, settings: QuantizeSettings, against: str | None) -> None:
+def add_row(stage: str, program: Path, settings: QuantizeSettings, baseline: str | None) -> None:
     """Measure a program on the pairs as this stage's row, where a report is asked for."""
     if settings.pairs is None or settings.report is None:
         return
-    model = open_model(program, SamplingOptions())
     provenance = {"command": commands.typed("compress.quantize"), "seed": settings.seed}
-    row = measure_opened(stage, model, settings.pairs, settings.report, against=against, provenance=provenance)
-    commands.say(f"{settings.report}: {row.stage}, {in_short(row)}")
+    predictor = open_predictor(program)
+    row = measure(stage, predictor, settings.pairs, settings.report, baseline=baseline, provenance=provenance)
+    commands.say(f"{settings.report}: {summary(row)}")
 
 
 def _is_measured(stage: str, report: Path) -> bool:
-    return (report / REPORT_FILE).is_file() and read_report(report).has(stage)
+    return (report / REPORT_FILE).is_file() and stage in read_report(report).stages
 
 
 def _described(card: ProgramMetadata, settings: QuantizeSettings, steps: int) -> ProgramMetadata:

@@ -95,7 +95,7 @@ def add_to_report(rows: Sequence[Row], folder: Path) -> None:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ExportError(
-            f"{path}: no such file; measure a model with `python -m compress.reporting.measure` first"
+            f"{path}: no such file; measure a model with `python -m compress.report measure` first"
         ) from error
     except ValueError as error:
         raise ExportError(f"{path}: not JSON; take it away and measure again") from error

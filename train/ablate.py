@@ -20,11 +20,11 @@ from train.engine.checkpoints import network_identity
 from train.engine.errors import TrainError
 from train.engine.loop import train
 from train.engine.run_folder import plain
-from train.engine.settings import SCALE, parse
-from train.evaluate import Pair, find_pairs, restored
+from train.engine.settings import parse
 from train.evaluation import scoring
 from train.evaluation.ablation_page import picture_sheet, table
-from train.evaluation.predictors import Predictor, SamplingOptions, open_predictor
+from train.evaluation.pairs import Pair, bicubic, find_pairs, originals, restored
+from train.evaluation.predictors import Predict, SamplingOptions, open_predictor
 
 ARMS: dict[str, dict[str, Any]] = {
     "vanilla": {"score": "none", "discriminator": "none"},
@@ -36,7 +36,7 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 """The settings of distillation that make each arm; the last is TAD-SR."""
 
-SHOWN = 4
+SHEET_PAIRS = 4
 """Pairs on the sheet of pictures."""
 
 
@@ -82,17 +82,14 @@ def evaluate_arms(settings: AblateSettings, pairs: list[Pair]) -> dict[str, Any]
         for seed in range(settings.seed, settings.seed + settings.seeds):
             student = run_folder(settings.out, arm, seed) / "student.safetensors"
             runs[arm].append({"seed": seed} | _scores(f"{arm}, seed {seed}", student, options, pairs))
-    simple = {
-        "bicubic": ((name, scoring.bicubic(lr, SCALE), hr, lr) for name, lr, hr in pairs),
-        "HR": ((name, hr, hr, lr) for name, lr, hr in pairs if hr is not None),
-    }
+    simple = {"bicubic": restored(bicubic, pairs), "HR": originals(pairs)}
     return {name: [_mean(scoring.score_all(rows))] for name, rows in simple.items()} | runs
 
 
 def _scores(label: str, path: Path, options: SamplingOptions, pairs: list[Pair]) -> dict[str, Any]:
-    results = restored(open_predictor(path, options), pairs, None)
-    shown = track(results, label, total=len(pairs), console=Console(stderr=True), transient=True)
-    return _mean(scoring.score_all(shown))
+    results = restored(open_predictor(path, options).predict, pairs)
+    tracked = track(results, label, total=len(pairs), console=Console(stderr=True), transient=True)
+    return _mean(scoring.score_all(tracked))
 
 
 def _mean(rows: Mapping[str, scoring.Scores]) -> dict[str, Any]:
@@ -100,10 +97,10 @@ def _mean(rows: Mapping[str, scoring.Scores]) -> dict[str, Any]:
     return mean
 
 
-def predictors(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Predictor]:
+def predictors(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Predict]:
     """What the picture sheet shows beside bicubic and HR: every arm's run with ``seed``, and the teacher."""
     files = {arm: run_folder(out, arm, seed) / "student.safetensors" for arm in ARMS} | {"teacher": teacher}
-    return {name: open_predictor(path, SamplingOptions(autoencoder)) for name, path in files.items()}
+    return {name: open_predictor(path, SamplingOptions(autoencoder)).predict for name, path in files.items()}
 
 
 def conditions(settings: AblateSettings, pictures: int) -> dict[str, Any]:
@@ -125,18 +122,18 @@ def main() -> None:
     pairs = find_pairs(settings.pairs)
     if any(hr is None for _, _, hr in pairs):
         raise TrainError(f"{settings.pairs}: the arms are judged on pairs; give a folder with LR and HR inside")
-    given = conditions(settings, len(pairs))  # before the training: a wrong file is known at once
+    basis = conditions(settings, len(pairs))  # before the training: a wrong file is known at once
     train_arms(settings)
     if not processes.is_first():
         return
-    results = given | {"scores": evaluate_arms(settings, pairs)}
+    results = basis | {"scores": evaluate_arms(settings, pairs)}
     with replacing(settings.out / "ablation.json") as draft:
         draft.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     with replacing(settings.out / "ablation.md") as draft:
         draft.write_text(table(results["scores"]) + "\n", encoding="utf-8")
     with replacing(settings.out / "ablation.jpg") as draft:
-        shown = predictors(settings.out, settings.seed, settings.teacher, settings.autoencoder)
-        picture_sheet(pairs[:SHOWN], shown).save(draft, "JPEG", quality=92)
+        models = predictors(settings.out, settings.seed, settings.teacher, settings.autoencoder)
+        picture_sheet(pairs[:SHEET_PAIRS], models).save(draft, "JPEG", quality=92)
     commands.say(table(results["scores"]))
     commands.say(f"wrote {settings.out / 'ablation.json'}, ablation.md and ablation.jpg")
 

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from compress.folding.networks import Networks
-from compress.reporting.measure import measure, measure_opened
-from compress.reporting.opened import count_macs, open_model
-from compress.reporting.rows import Row
+from compress.reporting.measure import measure
+from compress.reporting.results import StageResult
 from train.diffusion.latents import condition
 from train.diffusion.pixels import to_picture
-from train.evaluation.predictors import SamplingOptions, padded_predictor
+from train.evaluation.predictors import open_predictor, padded_predictor
 from train.finetuning.colour_correction import ColourCorrection
 from train.finetuning.task import without_noise
 
 
-def add_rows(networks: Networks, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]) -> list[Row]:
+def add_rows(
+    networks: Networks, program: Path, pairs: Path, report: Path, provenance: Mapping[str, Any]
+) -> list[StageResult]:
     """The rows ``unfolded``, the student with the full encoder and decoder, and ``folded``, the program, beside it.
 
     Folding itself is exact, so what is between them is the LR encoder's error (and a VQ decoder's, deployed).
@@ -33,18 +34,9 @@ def add_rows(networks: Networks, program: Path, pairs: Path, report: Path, prove
         decoded = autoencoder.decode(without_noise(student, networks.schedule, given))
         return to_picture(colour.of_model(given.lq, decoded))
 
-    predictor = padded_predictor(unfolded, student.stride, networks.scale)
-    before = measure(
-        "unfolded",
-        predictor,
-        pairs,
-        report,
-        against=None,
-        size=None,
-        macs_per_pixel=count_macs(predictor),
-        parameters=sum(p.numel() for network in (autoencoder, student) for p in network.parameters()),
-        provenance=dict(provenance),
-    )
-    model = open_model(program, SamplingOptions())
-    after = measure_opened("folded", model, pairs, report, against="unfolded", provenance=dict(provenance))
-    return [before, after]
+    parameters = sum(p.numel() for network in (autoencoder, student) for p in network.parameters())
+    before = padded_predictor(unfolded, student.stride, networks.scale, parameters=parameters)
+    return [
+        measure("unfolded", before, pairs, report, baseline=None, provenance=provenance),
+        measure("folded", open_predictor(program), pairs, report, baseline="unfolded", provenance=provenance),
+    ]

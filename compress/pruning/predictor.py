@@ -11,14 +11,17 @@ from train.finetuning.inputs import StudentLatents
 
 
 def predictor(latents: StudentLatents, decoder: Part, seed: int) -> Predictor:
-    """lr [h, w, 3] -> sr [4h, 4w, 3]; the picture is reflected up to a multiple of the student's stride.
+    """The student with its encoder and that decoder; pictures are reflected up to a multiple of the student's stride.
 
-    Where it is enlarged, it keeps its colours as it does when deployed.
+    Where a picture is enlarged, it keeps its colours as it does when deployed.
     """
+    encoder = latents.autoencoder.get_submodule("encoder") if latents.lr_encoder is None else latents.lr_encoder
+    others = sum(parameter.numel() for part in (encoder, latents.student) for parameter in part.parameters())
     colour = ColourCorrection(latents.scale) if latents.scale > 1 else None
 
     def restore(lq: Tensor) -> Tensor:
         decoded = decoder(latents({"lq": lq}, Noise(seed, 0)))
         return to_picture(decoded if colour is None else colour.of_model(to_model(lq), decoded))
 
-    return padded_predictor(restore, latents.student.stride * latents.student.config.lq_factor, latents.scale)
+    align = latents.student.stride * latents.student.config.lq_factor
+    return padded_predictor(restore, align, latents.scale, parameters=others + decoder.size)

@@ -1,11 +1,9 @@
-"""``python -m compress.reporting.measure``: any model over pairs of pictures becomes a row of a report.
+"""A model measured over pairs of pictures becomes a row of a report.
 
-Writes the row into ``DIR/report.json`` and its pictures into ``DIR/pictures/STAGE``, where later rows find them.
+The row goes into ``DIR/report.json`` and its pictures into ``DIR/pictures/STAGE``, where later rows find them.
 """
 
-import argparse
 import hashlib
-import math
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -13,54 +11,46 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
-from compress.reporting.comparison import Picture, mean_psnr, worst_tile
-from compress.reporting.opened import Opened, open_model
-from compress.reporting.rows import (
+from compress.reporting.comparison import Picture, compare, summarise, worst
+from compress.reporting.results import (
     ORIGINALS,
     PICTURES,
     PairsIdentity,
     Report,
-    Row,
-    Tile,
-    Worst,
+    StageResult,
     check_stage,
-    put_row,
+    put_result,
     read_report_of,
 )
-from tadsr import commands
 from train.data.photos import load_photo
 from train.engine.errors import TrainError
-from train.evaluate import Pair, find_pairs, restored, saved
-from train.evaluation import metrics, scoring
 from train.evaluation.measuring import describe_versions
-from train.evaluation.metrics import MetricError
-from train.evaluation.predictors import Predictor, SamplingOptions
-from train.evaluation.scoring import Result, Scores
+from train.evaluation.pairs import Pair, find_pairs, originals, restored, saved
+from train.evaluation.predictors import Predictor
 
-FIGURES_TO_HR = ("psnr_y", "ssim_y", "naturalness", "delta_e", "hf_ratio", "cast")
 TEACHER = "teacher"
 PACKAGES = ("numpy", "torch", "onnxruntime", "nncf", "torchao", "executorch")
 """Whose versions a row names."""
 
 
-def check_report(pairs: Path | None, report: Path | None, against: str | None = None) -> None:
-    """Ask before a long run whether ``measure`` could add a row afterwards; nothing is asked where both are None.
+def check_report(pairs: Path | None, report: Path | None, baseline: str | None = None) -> None:
+    """Make sure before a long run that ``measure`` could add a row afterwards; fine where both folders are None.
 
     Raises ``TrainError`` where only one is given, where there are no pairs with HR, where the report is damaged or of
-    other pairs, or has no row ``against``.
+    other pairs, or has no row ``baseline``.
     """
     if (pairs is None) != (report is None):
-        given, missing = ("--pairs", "--report") if report is None else ("--report", "--pairs")
-        raise TrainError(f"{given}: a row is measured where both are given; give {missing} too, or neither")
+        option, missing = ("--pairs", "--report") if report is None else ("--report", "--pairs")
+        raise TrainError(f"{option}: a row is measured where both are given; give {missing} too, or neither")
     if pairs is not None and report is not None:
-        found = read_report_of(identity(pairs, _pairs_with_hr(pairs)), report)
-        if against is not None:
-            found.find(against, "--against ")
+        before = read_report_of(identity(pairs, _pairs_with_hr(pairs)), report)
+        if baseline is not None:
+            before.find(baseline, "--baseline ")
 
 
 def measure(
@@ -69,63 +59,42 @@ def measure(
     pairs: Path,
     report: Path,
     *,
-    against: str | None,
-    size: int | None,
-    macs_per_pixel: int | None,
-    parameters: int | None,
-    provenance: dict[str, Any],
+    baseline: str | None,
+    provenance: Mapping[str, Any],
     further: Mapping[str, float] = MappingProxyType({}),
-) -> Row:
+) -> StageResult:
     """Run the predictor on the pairs, keep its pictures, and put the row ``stage`` into the report, in place of an
     earlier one of that name.
 
-    ``size`` is in bytes and ``macs_per_pixel`` per LR pixel; ``further`` are figures of
-    ``compress.reporting.rows.FIGURES`` that
-    only the stage knows; ``provenance`` says at least its command and seed, and gets versions, pairs and date.
+    ``further`` are metrics of ``compress.reporting.results.METRICS`` that only the stage knows; ``provenance`` says at
+    least its command and seed, and gets versions, pairs and date.
 
     Raises ``TrainError`` where a name is not one for a row, the pairs have no HR, the report is damaged, of other pairs
-    or without the row ``against``, and ``MetricError`` where a picture has not its HR picture's size.
+    or without the row ``baseline``, and ``MetricError`` where a picture has not its HR picture's size.
     """
     check_stage(stage)
-    if against == stage:
-        raise TrainError(f"--against {against}: a row cannot be compared with itself; name an earlier one")
-    found = _pairs_with_hr(pairs)
-    before = read_report_of(identity(pairs, found), report)
-    previous = None if against is None else before.find(against, "--against ")
-    sides = [None if previous is None else previous.stage, _teacher(stage, before)]
-    originals = report / PICTURES / ORIGINALS
-    if not originals.is_dir():
-        with _drafted(originals) as folder:
-            list(saved(((name, hr, hr, lr) for name, lr, hr in found if hr is not None), folder))
+    if baseline == stage:
+        raise TrainError(f"--baseline {baseline}: a row cannot be compared with itself; name an earlier one")
+    pictures = _pairs_with_hr(pairs)
+    before = read_report_of(identity(pairs, pictures), report)
+    previous = None if baseline is None else before.find(baseline, "--baseline ")
+    others = [baseline, TEACHER if stage != TEACHER and TEACHER in before.stages else None]
+    if not (report / PICTURES / ORIGINALS).is_dir():
+        with _drafted(report / PICTURES / ORIGINALS) as folder:
+            list(saved(originals(pictures), folder))
     with _drafted(report / PICTURES / stage) as folder:
-        results = restored(predictor, found, folder)
-        shown = track(results, stage, len(found), console=Console(stderr=True), transient=True)
-        measured = []
-        for result in shown:
-            others = [None if side is None else kept_picture(report, side, result[0]) for side in sides]
-            measured.append(_measured(result, *others))
-        sizes = {"size": size, "macs_per_pixel": macs_per_pixel, "parameters": parameters}
-        figures = _figures(measured, {k: float(v) for k, v in sizes.items() if v is not None}, previous)
-        row = Row(stage, against, {**figures, **further}, _worst(measured), _provenance(provenance, before))
-    put_row(row, before, report)
-    return row
-
-
-def measure_opened(
-    stage: str, model: Opened, pairs: Path, report: Path, *, against: str | None, provenance: dict[str, Any]
-) -> Row:
-    """``measure`` of a model with what is known of its size. Raises as ``measure``."""
-    return measure(
-        stage,
-        model.predictor,
-        pairs,
-        report,
-        against=against,
-        size=model.size,
-        macs_per_pixel=model.macs_per_pixel,
-        parameters=model.parameters,
-        provenance=provenance,
-    )
+        results = saved(restored(predictor.predict, pictures), folder)
+        tracked = track(results, stage, len(pictures), console=Console(stderr=True), transient=True)
+        comparisons = [compare(result, *(_kept(report, other, result[0]) for other in others)) for result in tracked]
+        measured = StageResult(
+            stage,
+            baseline,
+            summarise(comparisons, _sizes(predictor), None if previous is None else previous.metrics) | dict(further),
+            worst(comparisons),
+            _provenance(provenance, before),
+        )
+    put_result(measured, before, report)
+    return measured
 
 
 def identity(folder: Path, pairs: list[Pair]) -> PairsIdentity:
@@ -147,77 +116,25 @@ def kept_picture(report: Path, stage: str, name: str) -> Picture:
     return load_photo(path)
 
 
-class _Measured(NamedTuple):
-    name: str
-    scores: Scores
-    near: float
-    """RGB PSNR to the previous stage, or to HR where there is none."""
-    tile: Tile
-    delta_e: float | None
-    to_teacher: float | None
+def summary(result: StageResult) -> str:
+    """The main metrics in one line."""
+    near = f", {result.metrics['psnr_previous']:.2f} dB to {result.baseline}" if result.baseline else ""
+    return f"{result.stage}, PSNR-Y {result.metrics['psnr_y']:.2f} dB{near}"
 
 
-def _measured(result: Result, previous: Picture | None, teacher: Picture | None) -> _Measured:
-    name, sr, hr, _ = result
-    scores = scoring.score_all([result])[name]
-    other = hr if previous is None else previous
-    assert other is not None
-    try:
-        return _Measured(
-            name,
-            scores,
-            metrics.psnr_rgb(sr, other),
-            worst_tile(name, sr, other),
-            None if previous is None else metrics.delta_e(sr, previous),
-            None if teacher is None else metrics.psnr_rgb(sr, teacher),
-        )
-    except MetricError as error:
-        raise MetricError(f"{name}: {error}") from error
+def _kept(report: Path, stage: str | None, name: str) -> Picture | None:
+    return None if stage is None else kept_picture(report, stage, name)
 
 
-def _figures(measured: list[_Measured], sizes: Mapping[str, float], previous: Row | None) -> dict[str, float]:
-    mean = scoring.mean(one.scores for one in measured)
-    figures = {name: mean[name] for name in FIGURES_TO_HR if not math.isnan(mean[name])}
-    figures.update(sizes)
-    to_teacher = [one.to_teacher for one in measured if one.to_teacher is not None]
-    if to_teacher:
-        figures |= {"psnr_teacher": mean_psnr(to_teacher), "psnr_teacher_worst": min(to_teacher)}
-    if previous is None:
-        return figures
-    near = [one.near for one in measured]
-    delta_e = [one.delta_e for one in measured if one.delta_e is not None]
-    figures |= {"psnr_previous": mean_psnr(near), "psnr_previous_worst": min(near)}
-    figures["delta_e_previous"] = sum(delta_e) / len(delta_e)
-    return figures | _changes(figures, previous.figures)
+def _sizes(predictor: Predictor) -> dict[str, float]:
+    sizes = {name: getattr(predictor, name) for name in ("size", "macs_per_pixel", "parameters")}
+    return {name: float(value) for name, value in sizes.items() if value is not None}
 
 
-def _changes(figures: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    changes = {
-        "psnr_y_change": ("psnr_y", lambda now, then: now - then),
-        "naturalness_change": ("naturalness", lambda now, then: now / then - 1),
-        "size_ratio": ("size", lambda now, then: now / then),
-        "macs_ratio": ("macs_per_pixel", lambda now, then: now / then),
-    }
-    return {
-        name: change(figures[of], before[of])
-        for name, (of, change) in changes.items()
-        if of in figures and before.get(of)
-    }
-
-
-def _worst(measured: list[_Measured]) -> Worst:
-    picture = min(measured, key=lambda one: one.near)
-    return Worst(picture.name, picture.near, min((one.tile for one in measured), key=lambda tile: tile.psnr))
-
-
-def _provenance(given: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _provenance(provenance: Mapping[str, Any], report: Report) -> dict[str, Any]:
     versions = {name: version for name, version in describe_versions(*PACKAGES).items() if version}
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**given, "versions": versions, "pairs": report.pairs.name, "count": report.pairs.count, "date": date}
-
-
-def _teacher(stage: str, report: Report) -> str | None:
-    return TEACHER if stage != TEACHER and report.has(TEACHER) else None
+    return {**provenance, "versions": versions, "pairs": report.pairs.name, "count": report.pairs.count, "date": date}
 
 
 def _pairs_with_hr(folder: Path) -> list[Pair]:
@@ -238,45 +155,3 @@ def _drafted(folder: Path) -> Iterator[Path]:
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m compress.reporting.measure",
-        description="Measure a model on pairs of pictures and put the row into a report.",
-        epilog="example: python -m compress.reporting.measure teacher train/weights/mobile/teacher.safetensors "
-        "--pairs photos/val --report runs/report",
-    )
-    parser.add_argument("stage", help="name of the row: teacher, student, folded, onnx-int8, ...")
-    parser.add_argument(
-        "model", type=Path, help="a bundle (.tadsr), a program (.pt2) or a network (.safetensors) with its autoencoder"
-    )
-    parser.add_argument("--pairs", type=Path, required=True, help="a folder with LR and HR inside")
-    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="folder of the report")
-    parser.add_argument("--against", metavar="STAGE", help="the row of the report that this one is compared with")
-    parser.add_argument(
-        "--autoencoder", type=Path, help="for networks: the autoencoder's weights, else those beside the network"
-    )
-    parser.add_argument("--steps", type=int, help="for networks: sampling steps; else as trained")
-    parser.add_argument("--seed", type=int, default=0, help="for networks: seed of the noise")
-    parser.add_argument("--backend", default="auto", help="for bundles: the engine")
-    parser.add_argument("--precision", default="auto", help="for bundles: fp32, int8, ...")
-    asked = parser.parse_args()
-
-    check_report(asked.pairs, asked.report, asked.against)
-    options = SamplingOptions(asked.autoencoder, asked.steps, asked.seed)
-    model = open_model(asked.model, options, asked.backend, asked.precision)
-    command = commands.typed("compress.reporting.measure")
-    provenance = {"command": command, "seed": asked.seed}
-    row = measure_opened(asked.stage, model, asked.pairs, asked.report, against=asked.against, provenance=provenance)
-    commands.say(f"{asked.report}: {row.stage}, {in_short(row)}")
-
-
-def in_short(row: Row) -> str:
-    """The row's main figures in one line."""
-    near = f", {row.figures['psnr_previous']:.2f} dB to {row.against}" if row.against else ""
-    return f"PSNR-Y {row.figures['psnr_y']:.2f} dB{near}"
-
-
-if __name__ == "__main__":
-    commands.run(main)

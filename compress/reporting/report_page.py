@@ -1,4 +1,4 @@
-"""A report as a page in one file: what is worst in every row stands beside the row it is compared with, and HR."""
+"""A report as a page in one file: what is worst in every row stands beside its baseline, and HR."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 from compress.reporting.budgets import Verdict
 from compress.reporting.comparison import Picture
 from compress.reporting.measure import kept_picture
-from compress.reporting.rows import FIGURES, ORIGINALS, Report, Row, Tile, told
+from compress.reporting.results import METRICS, ORIGINALS, Report, StageResult, Tile, describe_check
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 LARGEST = 640
@@ -25,34 +25,43 @@ def page(report: Report, verdict: Verdict, folder: Path) -> str:
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         pairs=f"{report.pairs.count} pairs of {escape(report.pairs.name)}",
         verdict=_verdict(verdict),
-        table=_table(report.rows),
+        table=_table(report),
         checks=_checks(report.checks),
-        rows="".join(_row(row, folder) for row in report.rows),
-        meanings="".join(f"<dt>{escape(f.title)}</dt><dd>{escape(f.meaning)}</dd>" for f in FIGURES.values()),
+        rows="".join(_section(result, folder) for result in report.results),
+        meanings="".join(f"<dt>{escape(f.title)}</dt><dd>{escape(f.meaning)}</dd>" for f in METRICS.values()),
     )
 
 
 def _verdict(verdict: Verdict) -> str:
-    kind, said = ("over", "Over budget") if verdict.breaches else ("kept", "No budget is broken")
+    kind, headline = ("over", "Over budget") if verdict.breaches else ("kept", "No budget is broken")
     notes = f'<ul class="notes">{_items(verdict.notes)}</ul>' if verdict.notes else ""
     breaches = f"<ul>{_items(verdict.breaches)}</ul>" if verdict.breaches else ""
-    return f'<div class="verdict {kind}"><strong>{said}</strong>{breaches}</div>{notes}'
+    return f'<div class="verdict {kind}"><strong>{headline}</strong>{breaches}</div>{notes}'
 
 
 def _items(lines: Iterable[str]) -> str:
     return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-def _table(rows: Sequence[Row]) -> str:
-    head = "".join(f'<th scope="col"><a href="#{escape(row.stage)}">{escape(row.stage)}</a></th>' for row in rows)
-    against = "".join(f"<td>{escape(row.against or '–')}</td>" for row in rows)
-    lines = [f'<tr><th scope="row">compared with</th>{against}</tr>']
-    for name, figure in FIGURES.items():
-        values = [row.figures.get(name) for row in rows]
+def metrics_table(report: Report) -> list[list[str]]:
+    """Lines of cells, a column per row of the report: names, baselines, then every metric that one of them knows."""
+    results = report.results
+    lines = [["", *report.stages], ["compared with", *(result.baseline or "–" for result in results)]]
+    for name, metric in METRICS.items():
+        values = [result.metrics.get(name) for result in results]
         if any(value is not None for value in values):
-            cells = "".join(f"<td>{'–' if v is None else escape(figure.form.format(v))}</td>" for v in values)
-            lines.append(f'<tr><th scope="row">{escape(figure.title)}</th>{cells}</tr>')
-    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+            lines.append([metric.title, *("–" if value is None else metric.form.format(value) for value in values)])
+    return lines
+
+
+def _table(report: Report) -> str:
+    (_, *stages), *lines = [[escape(cell) for cell in line] for line in metrics_table(report)]
+    head = "".join(f'<th scope="col"><a href="#{stage}">{stage}</a></th>' for stage in stages)
+    body = "".join(
+        f'<tr><th scope="row">{title}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for title, *cells in lines
+    )
+    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _checks(checks: Sequence[dict[str, Any]]) -> str:
@@ -60,25 +69,30 @@ def _checks(checks: Sequence[dict[str, Any]]) -> str:
     if not checks:
         return ""
     lines = "".join(
-        f'<tr><th scope="row">{escape(check["file"])}</th><td>{escape(told(check))}</td></tr>' for check in checks
+        f'<tr><th scope="row">{escape(check["file"])}</th><td>{escape(describe_check(check))}</td></tr>'
+        for check in checks
     )
     return f'<h2>Files</h2><div class="scroll"><table><tbody>{lines}</tbody></table></div>'
 
 
-def _row(row: Row, folder: Path) -> str:
-    sides = [*([row.against] if row.against else []), row.stage, ORIGINALS]
-    tile, beside = row.worst.tile, row.against or "HR"
-    whole = [(side, _jpeg(kept_picture(folder, side, row.worst.picture))) for side in sides]
+def _section(result: StageResult, folder: Path) -> str:
+    """What is worst in one row, beside its baseline and HR."""
+    sides = [*([result.baseline] if result.baseline else []), result.stage, ORIGINALS]
+    stage, tile = escape(result.stage), result.worst.tile
+    whole = [(side, _jpeg(kept_picture(folder, side, result.worst.picture))) for side in sides]
     parts = [(side, _png(_cut(kept_picture(folder, side, tile.picture), tile))) for side in sides]
     place = f"{tile.width}×{tile.height} at ({tile.left}, {tile.top}) of {tile.picture}"
-    made = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_plain(value))}</dd>" for name, value in row.provenance.items())
+    provenance = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(_plain(value))}</dd>" for name, value in result.provenance.items()
+    )
     return (
-        f'<section id="{escape(row.stage)}"><h2>{escape(row.stage)}</h2>'
-        f"<p>Farthest from {escape(beside)}: the picture {escape(row.worst.picture)}, {row.worst.psnr:.2f} dB</p>"
+        f'<section id="{stage}"><h2>{stage}</h2>'
+        f"<p>Farthest from {escape(result.baseline or ORIGINALS)}: the picture {escape(result.worst.picture)}, "
+        f"{result.worst.psnr:.2f} dB</p>"
         f'<div class="pictures">{_figures(whole)}</div>'
         f"<p>and the tile {escape(place)}, {tile.psnr:.2f} dB</p>"
         f'<div class="tiles">{_figures(parts)}</div>'
-        f"<details><summary>How it was made</summary><dl>{made}</dl></details></section>"
+        f"<details><summary>How it was made</summary><dl>{provenance}</dl></details></section>"
     )
 
 

@@ -89,7 +89,7 @@ def measured(arm: str, photos: Path, out: Path, steps: int, pairs: list[Pair]) -
         return to_picture(task.autoencoder.decode(network(to_model(lr))[1]))
 
     restore = padded_predictor(restored, PERIOD, task.scale)
-    rows = scoring.score_all((name, restore(lr, hr), hr, lr) for name, lr, hr in pairs)
+    rows = scoring.score_all((name, restore.predict(lr, hr), hr, lr) for name, lr, hr in pairs)
     return {"steps": done, "batch": chosen.batch, "lr": chosen.lr, "seed": chosen.seed, **scoring.as_json(rows)}
 
 

@@ -44,7 +44,7 @@ def point(
 ) -> tuple[dict[str, Any], list[Picture]]:
     """Sizes and mean scores, those against HR and the PSNR (RGB) against the full decoder's pictures; the pictures."""
     decoder, restore = model
-    pictures = [restore(lr, None) for _, lr, _ in pairs]
+    pictures = [restore.predict(lr, None) for _, lr, _ in pairs]
     rows = scoring.score_all((name, sr, hr, lr) for (name, lr, hr), sr in zip(pairs, pictures, strict=True))
     mean = scoring.as_json(rows)["mean"]
     near = [metrics.psnr_rgb(a, b) for a, b in zip(pictures, full, strict=False)]
@@ -77,7 +77,7 @@ def main() -> None:
     points = curve(finetuned, runs, pairs)
     keep({"date": today(), "pictures": len(pairs), "points": points}, JSON)
     shown = {"1.0 (full)": finetuned} | {f"{share:g}": run for share, run in runs.items()}
-    models = {name: deployed(finetuned, run)[1] for name, run in shown.items()}
+    models = {name: deployed(finetuned, run)[1].predict for name, run in shown.items()}
     picture_sheet(find_pairs(PHOTOS), models).save(PICTURE, quality=88)
 
 

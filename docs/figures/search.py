@@ -17,12 +17,11 @@ import yaml
 from keeping import keep, today
 
 from apps.recipe import run_recipe
-from compress.reporting.opened import count_macs
 from runtime.atomic import replacing
 from tadsr import commands
 from train.engine.errors import TrainError
 from train.engine.presets import PRESETS
-from train.evaluation.predictors import SamplingOptions, open_predictor
+from train.evaluation.predictors import open_predictor
 
 HERE = Path(__file__).parent
 ARMS, JSON = HERE / "search.yaml", HERE / "search.json"
@@ -89,7 +88,7 @@ def measured(stages: list[tuple[str, Options]], photos: Path, pairs: Path, out: 
     found: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))
     if model.suffix != PROGRAM:
         return found
-    return found | {"macs_per_pixel": count_macs(open_predictor(model, SamplingOptions()))}
+    return found | {"macs_per_pixel": open_predictor(model).macs_per_pixel}
 
 
 def _within(folders: Mapping[str, Path], file: str) -> Path:

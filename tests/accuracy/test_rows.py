@@ -11,12 +11,11 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 import runtime
-from compress.reporting.budgets import judge, read_budgets
+from compress.reporting.budgets import check, read_budgets
 from compress.reporting.measure import measure
-from compress.reporting.opened import open_model
-from compress.reporting.rows import Row, read_report
+from compress.reporting.results import StageResult, read_report
 from train.engine.checkpoints import load_network, save_network
-from train.evaluation.predictors import Picture, Predictor, SamplingOptions
+from train.evaluation.predictors import Picture, Predictor, SamplingOptions, open_predictor
 
 TESTS = Path(__file__).parents[1]
 WEIGHTS, PHOTOS = TESTS.parent / "train/weights/mobile", TESTS / "photos"
@@ -24,10 +23,10 @@ BUDGETS = read_budgets(Path(__file__).with_name("budgets.yaml"))
 
 
 class Stage(NamedTuple):
-    """What a row is measured of, and against which row."""
+    """What a row is measured of, and baseline which row."""
 
     model: Path
-    against: str | None
+    baseline: str | None
     precision: str = "auto"
 
 
@@ -41,21 +40,11 @@ STAGES = {
 
 
 def opened(stage: Stage) -> Predictor:
-    return open_model(stage.model, SamplingOptions(), precision=stage.precision).predictor
+    return open_predictor(stage.model, precision=stage.precision)
 
 
-def measured(name: str, predictor: Predictor, report: Path) -> Row:
-    return measure(
-        name,
-        predictor,
-        PHOTOS,
-        report,
-        against=STAGES[name].against,
-        size=None,
-        macs_per_pixel=None,
-        parameters=None,
-        provenance={},
-    )
+def measured(name: str, predictor: Predictor, report: Path) -> StageResult:
+    return measure(name, predictor, PHOTOS, report, baseline=STAGES[name].baseline, provenance={})
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +56,24 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_committed_weights_keep_to_their_budgets(report: Path) -> None:
-    verdict = judge(read_report(report), BUDGETS)
+    verdict = check(read_report(report), BUDGETS)
     assert verdict.breaches == []
     assert verdict.notes == [], "every budget is checked"
-    assert {budget.stage for budget in BUDGETS.budgets} == STAGES.keys(), "every row has budgets"
+    assert BUDGETS.keys() == STAGES.keys(), "every row has budgets"
 
 
 def broken(name: str, predictor: Predictor, report: Path, tmp_path: Path) -> list[str]:
     """The breaches of the row ``name`` measured with that predictor in the place of the committed model."""
     shutil.copytree(report, tmp_path / "report")
     measured(name, predictor, tmp_path / "report")
-    return judge(read_report(tmp_path / "report"), BUDGETS).breaches
+    return check(read_report(tmp_path / "report"), BUDGETS).breaches
 
 
 def test_weights_of_four_bits_are_noticed(report: Path, tmp_path: Path) -> None:
     network, description = load_network(WEIGHTS / "student.safetensors", "unet")
     save_network(tmp_path / "student.safetensors", rounded(network.state_dict()), description)
     options = SamplingOptions(WEIGHTS / "autoencoder.safetensors")
-    predictor = open_model(tmp_path / "student.safetensors", options).predictor
+    predictor = open_predictor(tmp_path / "student.safetensors", options)
     breaches = broken("student", predictor, report, tmp_path)
     assert breaches
     assert all(line.startswith("student ") for line in breaches)
@@ -105,7 +94,8 @@ DAMAGES: dict[str, Callable[[Picture], Picture]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_pictures_are_noticed(damage: str, report: Path, tmp_path: Path) -> None:
-    restore = opened(STAGES["folded"])
-    breaches = broken("folded", lambda lr, hr: DAMAGES[damage](restore(lr, hr)), report, tmp_path)
+    whole = opened(STAGES["folded"])
+    damaged = Predictor(lambda lr, hr: DAMAGES[damage](whole.predict(lr, hr)))
+    breaches = broken("folded", damaged, report, tmp_path)
     assert breaches
     assert all(line.startswith("folded ") for line in breaches)

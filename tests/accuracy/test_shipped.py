@@ -9,8 +9,8 @@ from PIL import Image
 import runtime
 from tests.shared import shared
 from train.data.photos import load_photo
-from train.evaluate import find_pairs, restored
 from train.evaluation import scoring
+from train.evaluation.pairs import bicubic, find_pairs, restored
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 """Public-domain and CC0 photos; none of them was trained on."""
@@ -25,7 +25,7 @@ def upscaler() -> runtime.Upscaler:
 def test_validation_pairs(upscaler: runtime.Upscaler) -> None:
     """The floor of the first release: bicubic's luma PSNR and SSIM are 23.39 dB and 0.622 on these pairs."""
     pairs = find_pairs(shared("data/val"))
-    rows = scoring.score_all(restored(lambda lr, hr: upscaler(lr), pairs, save=None))
+    rows = scoring.score_all(restored(lambda lr, hr: upscaler(lr), pairs))
     mean = scoring.mean(rows.values())
     assert mean["psnr_y"] >= 23.39
     assert mean["ssim_y"] >= 0.622 + 0.01
@@ -34,9 +34,9 @@ def test_validation_pairs(upscaler: runtime.Upscaler) -> None:
 
 def test_degraded_photos_come_out_closer_to_the_originals_than_bicubic(upscaler: runtime.Upscaler) -> None:
     pairs = find_pairs(PHOTOS)
-    ours = scoring.score_all(restored(lambda lr, hr: upscaler(lr), pairs, save=None))
-    bicubic = scoring.score_all((name, scoring.bicubic(lr, 4), hr, lr) for name, lr, hr in pairs)
-    means = [scoring.mean(rows.values()) for rows in (ours, bicubic)]
+    ours = scoring.score_all(restored(lambda lr, hr: upscaler(lr), pairs))
+    baseline = scoring.score_all(restored(bicubic, pairs))
+    means = [scoring.mean(rows.values()) for rows in (ours, baseline)]
     assert means[0]["psnr_y"] > means[1]["psnr_y"]
     assert means[0]["ssim_y"] > means[1]["ssim_y"] + 0.01
     assert all(row["cast"] < 1.5 for row in ours.values())

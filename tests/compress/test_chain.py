@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from compress.reporting.rows import read_report
+from compress.reporting.results import read_report
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "train/weights/mobile/deployed"
 PHOTOS = ROOT / "tests/photos"
 BUDGETS = """
-folded: {against: unfolded, psnr_previous: {min: 38}}
-pruned: {against: full-decoder, psnr_previous: {min: 25}, decoder_macs_ratio: {max: 0.7}}
-qat: {against: folded, psnr_previous: {min: 33}, size_ratio: {max: 0.4}}
-onnx-int8: {against: qat, psnr_previous: {min: 40}}
+folded: {baseline: unfolded, psnr_previous: {min: 38}}
+pruned: {baseline: full-decoder, psnr_previous: {min: 25}, decoder_macs_ratio: {max: 0.7}}
+qat: {baseline: folded, psnr_previous: {min: 33}, size_ratio: {max: 0.4}}
+onnx-int8: {baseline: qat, psnr_previous: {min: 40}}
 """
 """What a handful of steps on four photos must keep to; those of the shipped model are in tests/accuracy."""
 
@@ -47,7 +47,7 @@ def commands(folder: Path) -> list[list[str]]:
         ],
         ["export.onnx", str(int8), "-o", str(folder / "student.onnx")],
         ["export.bundle", str(int8), "-o", str(bundle)],
-        ["compress.reporting.measure", "onnx-int8", str(bundle), "--precision=int8", "--against=qat", *row],
+        ["compress.report", "measure", "onnx-int8", str(bundle), "--precision=int8", "--baseline=qat", *row],
         [
             *("compress.report", str(folder / "report"), "--html", str(folder / "report.html")),
             *("--budgets", str(folder / "budgets.yaml")),
@@ -66,10 +66,10 @@ def test_committed_weights_are_compressed_exported_and_reported(tmp_path: Path) 
         )
         assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
 
-    rows = {row.stage: row for row in read_report(tmp_path / "report").rows}
+    rows = {row.stage: row for row in read_report(tmp_path / "report").results}
     assert rows.keys() == {"full-decoder", "pruned", "unfolded", "folded", "ptq", "qat", "onnx-int8"}
-    assert rows["folded"].figures["parameters"] < rows["full-decoder"].figures["parameters"]
-    assert rows["qat"].figures["size"] < 0.4 * rows["folded"].figures["size"]
+    assert rows["folded"].metrics["parameters"] < rows["full-decoder"].metrics["parameters"]
+    assert rows["qat"].metrics["size"] < 0.4 * rows["folded"].metrics["size"]
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(stage in html for stage in rows)
     assert (tmp_path / "student.onnx").is_file()

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from compress import fold
-from compress.reporting.rows import read_report
+from compress.reporting.results import read_report
 from tadsr.program import read_metadata
 from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
 from train.data.teacher_samples import DESCRIPTION, samples_file
@@ -24,8 +24,8 @@ from train.engine.errors import TrainError
 from train.engine.noise import Noise
 from train.engine.settings import parse
 from train.engine.sources import some_photos, training_data
-from train.evaluate import find_pairs
 from train.evaluation import scoring
+from train.evaluation.pairs import find_pairs
 from train.evaluation.predictors import Picture, SamplingOptions, open_predictor
 from train.finetuning.colour_correction import ColourCorrection
 from train.finetuning.inputs import load_lr_encoder
@@ -174,9 +174,9 @@ def test_unfolded_has_the_decoder_that_was_trained(
     run(monkeypatch, arguments(folder, out, steps=3, **given))
     networks = SamplingOptions(out / "autoencoder.safetensors")
     predictor = open_predictor(out / "deployed_student.safetensors", networks)
-    rows = {row.stage: row.figures for row in read_report(tmp_path / "report").rows}
+    rows = {row.stage: row.metrics for row in read_report(tmp_path / "report").results}
     pairs = find_pairs(folder / "pairs")
-    scored = scoring.score_all((name, with_colours(lr, predictor(lr, hr)), hr, lr) for name, lr, hr in pairs)
+    scored = scoring.score_all((name, with_colours(lr, predictor.predict(lr, hr)), hr, lr) for name, lr, hr in pairs)
     assert rows["unfolded"]["psnr_y"] == pytest.approx(scoring.mean(scored.values())["psnr_y"], abs=0.01)
 
 
@@ -220,11 +220,11 @@ def test_the_decoder_is_trained_beside_the_student_and_deployed(
 def test_rows_of_the_report(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = tmp_path / "report"
     run(monkeypatch, arguments(folder, tmp_path / "o", pairs=folder / "pairs", report=report))
-    rows = {row.stage: row for row in read_report(report).rows}
+    rows = {row.stage: row for row in read_report(report).results}
     assert rows.keys() == {"unfolded", "folded"}
-    assert rows["folded"].against == "unfolded"
-    assert rows["folded"].figures["macs_per_pixel"] == read_metadata(tmp_path / "o/student.pt2").macs_per_pixel
-    assert rows["folded"].figures["psnr_previous"] < 60  # the LR encoder is not the full one
+    assert rows["folded"].baseline == "unfolded"
+    assert rows["folded"].metrics["macs_per_pixel"] == read_metadata(tmp_path / "o/student.pt2").macs_per_pixel
+    assert rows["folded"].metrics["psnr_previous"] < 60  # the LR encoder is not the full one
 
 
 def test_photos_may_be_samples_of_the_teacher(folder: Path, tmp_path: Path) -> None:

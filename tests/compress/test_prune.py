@@ -19,7 +19,7 @@ from compress.pruning.budget import layer_macs
 from compress.pruning.part import Part
 from compress.pruning.predictor import predictor
 from compress.pruning.settings import PruneSettings
-from compress.reporting.rows import read_report
+from compress.reporting.results import read_report
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ, write_networks, write_photos, write_preset
 from tests.tiny import write_reduced_preset as reduced
 from train.diffusion import process as diffusion
@@ -95,13 +95,13 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path, monk
     assert folded(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
     lr = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     sampled = open_predictor(folder / "deployed_student.safetensors", SamplingOptions(path))
-    assert sampled(lr, None).shape == (32, 48, 3)
+    assert sampled.predict(lr, None).shape == (32, 48, 3)
 
     latents = StudentLatents(autoencoder, folder / "deployed_student.safetensors", folder / "lr_encoder.safetensors")
     ours = predictor(latents, Part(autoencoder, "decoder"), seed=0)
     theirs = folded(torch.from_numpy(lr).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0) * 255
-    assert np.abs(ours(lr, None) - theirs.numpy()).max() <= 0.51
-    assert ours(lr[:7, :9], None).shape == (28, 36, 3)
+    assert np.abs(ours.predict(lr, None) - theirs.numpy()).max() <= 0.51
+    assert ours.predict(lr[:7, :9], None).shape == (28, 36, 3)
 
 
 def test_pruned_again_from_the_pruned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,13 +130,13 @@ def test_finished_run_is_measured_by_giving_its_command_again(folder: Path, monk
     asked = {"pairs": folder / "pairs", "report": folder / "report"}
     run(monkeypatch, arguments(folder, "measured", **asked))
     assert (folder / "measured" / "autoencoder.safetensors").read_bytes() == before
-    full, pruned = read_report(folder / "report").rows
-    assert (full.stage, pruned.stage, pruned.against) == ("full-decoder", "pruned", "full-decoder")
-    assert pruned.figures["decoder_macs_ratio"] == pytest.approx(
+    full, pruned = read_report(folder / "report").results
+    assert (full.stage, pruned.stage, pruned.baseline) == ("full-decoder", "pruned", "full-decoder")
+    assert pruned.metrics["decoder_macs_ratio"] == pytest.approx(
         macs(folder / "measured" / "autoencoder.safetensors") / macs(folder / "autoencoder.safetensors"), abs=0.01
     )
-    assert pruned.figures["decoder_macs_ratio"] < pruned.figures["macs_ratio"] < 1
-    assert pruned.figures["parameters"] < full.figures["parameters"]
+    assert pruned.metrics["decoder_macs_ratio"] < pruned.metrics["macs_ratio"] < 1
+    assert pruned.metrics["parameters"] < full.metrics["parameters"]
     assert pruned.provenance["command"].startswith("python -m compress.prune ")
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'ta
 
 from compress import quantize
 from compress.quantization.calibrated import SENSITIVITY
-from compress.reporting.rows import read_report
+from compress.reporting.results import read_report
 from runtime.errors import TadsrError
 from tadsr.program import ProgramError, read_metadata
 from tests.export.programs import TILE
@@ -69,11 +69,11 @@ def test_a_program_for_every_size_its_card_and_the_scan_are_written(measured: Pa
 
 
 def test_every_stage_has_its_row(measured: Path) -> None:
-    rows = read_report(measured.parent / "report").rows
-    assert [(row.stage, row.against) for row in rows] == [("folded", None), ("ptq", "folded"), ("qat", "folded")]
+    rows = read_report(measured.parent / "report").results
+    assert [(row.stage, row.baseline) for row in rows] == [("folded", None), ("ptq", "folded"), ("qat", "folded")]
     for row in rows[1:]:
-        assert row.figures["macs_ratio"] == 1
-        assert row.figures["psnr_previous"] > 25
+        assert row.metrics["macs_ratio"] == 1
+        assert row.metrics["psnr_previous"] > 25
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_finished_run_is_measured_by_giving_its_command_again(
     run(asked(tmp_path / "run", pairs=folded / "pairs", report=tmp_path / "report"))
     after = weights(tmp_path / "run/student.int8.pt2")
     assert all(after[name].equal(value) for name, value in before.items())
-    assert [row.stage for row in read_report(tmp_path / "report").rows] == ["folded", "ptq", "qat"]
+    assert [row.stage for row in read_report(tmp_path / "report").results] == ["folded", "ptq", "qat"]
 
 
 def test_ptq_stops_after_calibration(measured: Path, folded: Path, asked: Arguments, tmp_path: Path) -> None:

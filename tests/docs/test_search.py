@@ -1,6 +1,7 @@
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import search
@@ -48,8 +49,7 @@ def test_runs_are_trained_once_and_measured(tmp_path: Path, monkeypatch: pytest.
         return subprocess.CompletedProcess(command, 0, json.dumps({word: {"mean": FIGURES} for word in words}))
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(search, "open_predictor", lambda program, options: program)
-    monkeypatch.setattr(search, "count_macs", lambda program: 400_000)
+    monkeypatch.setattr(search, "open_predictor", lambda program: SimpleNamespace(macs_per_pixel=400_000))
     monkeypatch.setattr(search, "JSON", tmp_path / "search.json")
     monkeypatch.setattr("sys.argv", ["search.py", "photos", "val", str(tmp_path / "runs")])
     search.main()

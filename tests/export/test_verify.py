@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from compress.reporting.rows import read_report, told
+from compress.reporting.results import describe_check, read_report
 from export.bundle import bundle
 from export.program import open_program
 from export.verify import verify
@@ -69,7 +69,7 @@ def test_rows_go_into_the_report_of_the_stages(programs: Path, tiny: Path, tmp_p
     assert done.returncode == 0
     (check,) = read_report(tmp_path).checks
     assert (check["file"], check["problem"]) == ("tiny-fp32.onnx", None)
-    assert told(check).startswith("passes, ")
+    assert describe_check(check).startswith("passes, ")
     missing = run("export.verify", tiny, "--report", tmp_path / "other")
     assert missing.returncode == 2
     assert "report.json: no such file; measure a model" in missing.stderr

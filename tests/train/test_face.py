@@ -146,7 +146,7 @@ def test_teacher_and_student_of_faces_are_trained_end_to_end(folder: Path, monke
     monkeypatch.setattr("sys.argv", ["command", str(folder / "autoencoder.pth"), *run])
     official.main()
     lr = np.random.default_rng(0).integers(0, 256, (130, 70, 3), dtype=np.uint8)
-    assert open_predictor(folder / "student128/student.safetensors", options)(lr, None).shape == lr.shape
+    assert open_predictor(folder / "student128/student.safetensors", options).predict(lr, None).shape == lr.shape
 
 
 @pytest.mark.slow

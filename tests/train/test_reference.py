@@ -190,11 +190,13 @@ def test_converted_files_evaluate_with_any_number_of_steps(folder: Path, monkeyp
     again = task(folder, **{part: folder / f"{part}.safetensors" for part in ("teacher", "autoencoder")})
     assert scale_of(again.autoencoder, again.teacher) == 4
     lr = np.random.default_rng(0).integers(0, 256, (20, 9, 3), dtype=np.uint8)
-    results = [open_predictor(folder / "teacher.safetensors", SamplingOptions(steps=n))(lr, None) for n in (1, 3, None)]
+    results = [
+        open_predictor(folder / "teacher.safetensors", SamplingOptions(steps=n)).predict(lr, None) for n in (1, 3, None)
+    ]
     assert {result.shape for result in results} == {(80, 36, 3)}
     assert len({result.tobytes() for result in results}) == 3
     hr = np.random.default_rng(0).integers(0, 256, (82, 37, 3), dtype=np.uint8)
-    assert open_predictor(folder / "autoencoder.safetensors", SamplingOptions())(lr, hr).shape == hr.shape
+    assert open_predictor(folder / "autoencoder.safetensors").predict(lr, hr).shape == hr.shape
 
 
 def test_a_teacher_is_trained_from_nothing_in_vq_latents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from train.evaluate import Pair
-from train.evaluation.predictors import Predictor
-from train.evaluation.scoring import bicubic
+from train.evaluation.pairs import Pair, bicubic
+from train.evaluation.predictors import Predict
 
 COLUMNS = {
     "psnr_y": ("PSNR-Y", 2),
@@ -50,7 +49,7 @@ def _cell(values: Sequence[float | None], decimals: int) -> str:
     return f"{mean(defined):.{decimals}f}{spread}"
 
 
-def picture_sheet(pairs: Sequence[Pair], predictors: Mapping[str, Predictor]) -> Image.Image:
+def picture_sheet(pairs: Sequence[Pair], predictors: Mapping[str, Predict]) -> Image.Image:
     """A row per pair, a column each for bicubic, every predictor and HR; the middle of each picture at full size.
 
     Raises ``ValueError`` for a pair without HR.
@@ -63,8 +62,7 @@ def picture_sheet(pairs: Sequence[Pair], predictors: Mapping[str, Predictor]) ->
     for row, (name, lr, hr) in enumerate(pairs):
         if hr is None:
             raise ValueError(f"{name}: has no original")
-        scale = hr.shape[0] // lr.shape[0]
-        pictures = [bicubic(lr, scale), *(restore(lr, None) for restore in predictors.values()), hr]
+        pictures = [bicubic(lr, hr), *(predict(lr, None) for predict in predictors.values()), hr]
         for column, picture in enumerate(pictures):
             place = (column * (PART + GAP), LABEL_HEIGHT + row * (PART + GAP))
             page.paste(Image.fromarray(_middle(picture)), place)

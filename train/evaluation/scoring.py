@@ -1,7 +1,7 @@
-"""Scores of pictures: the figures `python -m train.evaluate` shows, without any model, file or printing."""
+"""Scores of pictures: what `python -m train.evaluate` shows, without any model or file."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -106,10 +106,15 @@ def table(rows: Mapping[str, Scores]) -> str:
     for name, row in rows.items():
         values = ((FORMATS.get(column, OTHER_FORMAT), row.get(column, math.nan)) for column in columns)
         cells.append([name, *("–" if math.isnan(value) else form.format(value) for form, value in values)])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return aligned(cells)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Text of lines of cells, as many in each: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
-        for line in cells
+        for line in lines
     )
 
 

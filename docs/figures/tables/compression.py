@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from compress.reporting.rows import FIGURES
+from compress.reporting.results import METRICS
 
 from .markdown import shown, table
 
@@ -40,11 +40,11 @@ NOISE_FORMS = {
 def compression(report: dict[str, Any]) -> str:
     """A row per stage of the report of `compress.report --json`."""
     rows = {row["stage"]: row for row in report["rows"]}
-    titles = ["stage", "compared with", *(FIGURES[name].title for name in STAGE_COLUMNS), "kMACs/pixel", "MB"]
+    titles = ["stage", "compared with", *(METRICS[name].title for name in STAGE_COLUMNS), "kMACs/pixel", "MB"]
     lines = []
     for stage, label in STAGES.items():
         figures = rows[stage]["figures"]
-        cells = [shown(FIGURES[name].form, figures.get(name)) for name in STAGE_COLUMNS]
+        cells = [shown(METRICS[name].form, figures.get(name)) for name in STAGE_COLUMNS]
         for name, (unit, form) in SIZE_COLUMNS.items():
             cells.append(shown(form, figures[name] / unit if name in figures else None))
         lines.append([label, rows[stage]["against"] or "–", *cells])
@@ -55,7 +55,7 @@ def int8(report: dict[str, Any], advice: Sequence[dict[str, Any]]) -> str:
     """What INT8 costs beside the float program, after calibration and after finetuning, and what it gains."""
     rows = {row["stage"]: row["figures"] for row in report["rows"]}
     costs = [
-        [FIGURES[name].title, target, *(FIGURES[name].form.format(rows[stage][name]) for stage in ("ptq", "qat"))]
+        [METRICS[name].title, target, *(METRICS[name].form.format(rows[stage][name]) for stage in ("ptq", "qat"))]
         for name, target in INT8_TARGETS.items()
     ]
     gains = [

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from .markdown import shown, table
 
 Figures = dict[str, Any]
-"""What is known of one row, by the names of ``compress.reporting.rows.FIGURES``."""
+"""What is known of one row, by the names of ``compress.reporting.results.METRICS``."""
 
 BUNDLE, AUTOENCODER = "runtime/models/mobile.tadsr", "train/weights/mobile/autoencoder.safetensors"
 FLOAT, INT8 = f"{BUNDLE}, fp32", f"{BUNDLE}, int8"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from PIL import Image
 
 from compress import report
 from compress.reporting.measure import measure
-from compress.reporting.rows import read_report
+from compress.reporting.results import read_report
 from tadsr import commands
 from tests.tiny import write_photos
-from train.evaluation.predictors import Picture
-from train.evaluation.scoring import bicubic
+from train.evaluation.pairs import bicubic
+from train.evaluation.predictors import Picture, Predictor
 
 
 @pytest.fixture(scope="module")
@@ -28,31 +27,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.open(path).resize((40, 40), Image.Resampling.BICUBIC).save(pairs / "LR" / path.name)
 
     def darker(lr: Picture, hr: Picture | None) -> Picture:
-        return np.maximum(bicubic(lr, 4), 2) - np.uint8(2)
+        return np.maximum(bicubic(lr, hr), 2) - np.uint8(2)
 
-    for stage, predictor, against, size in (
-        ("folded", lambda lr, hr: bicubic(lr, 4), None, 100),
-        ("qat", darker, "folded", 27),
-    ):
-        measure(
-            stage,
-            predictor,
-            pairs,
-            folder,
-            against=against,
-            size=size,
-            macs_per_pixel=None,
-            parameters=None,
-            provenance={"command": "python -m compress.quantize <x>"},
-        )
+    provenance = {"command": "python -m compress.quantize <x>"}
+    first, second = Predictor(bicubic, size=100), Predictor(darker, size=27)
+    measure("folded", first, pairs, folder, baseline=None, provenance=provenance)
+    measure("qat", second, pairs, folder, baseline="folded", provenance=provenance)
     return folder
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+def run(*arguments: object) -> int:
     """The exit code of the command."""
-    monkeypatch.setattr(sys, "argv", ["compress.report", *map(str, arguments)])
     try:
-        commands.run(report.main)
+        commands.run(lambda: report.main([*map(str, arguments)]))
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
@@ -61,14 +48,12 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 @pytest.fixture
 def budgets(tmp_path: Path) -> Path:
     path = tmp_path / "budgets.yaml"
-    path.write_text("qat: {against: folded, psnr_previous: {min: 40}, size_ratio: {max: 0.28}}\n")
+    path.write_text("qat: {baseline: folded, psnr_previous: {min: 40}, size_ratio: {max: 0.28}}\n")
     return path
 
 
-def test_table_and_page(
-    folder: Path, budgets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, folder, "--budgets", budgets, "--html", tmp_path / "page.html") == 0
+def test_table_and_page(folder: Path, budgets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "--budgets", budgets, "--html", tmp_path / "page.html") == 0
     said = capsys.readouterr()
     assert said.err == ""
     lines = said.out.splitlines()
@@ -78,8 +63,8 @@ def test_table_and_page(
     assert lines[-1] == f"wrote {tmp_path / 'page.html'}"
 
 
-def test_files_that_were_verified_are_told(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_files_that_were_verified_are_describe_check(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(folder, tmp_path / "report")
     path = tmp_path / "report/report.json"
@@ -89,7 +74,7 @@ def test_files_that_were_verified_are_told(
         {"file": "c.pte", "problem": None, "unchecked": "executorch is not installed", "report": None},
     ]
     path.write_text(json.dumps(json.loads(path.read_text()) | {"checks": checks}))
-    run(monkeypatch, tmp_path / "report")
+    run(tmp_path / "report")
     said = capsys.readouterr().out
     assert "a.onnx: passes, 93.0 dB from its program at worst" in said
     assert "b.onnx: b.onnx: <damaged>" in said
@@ -118,10 +103,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_page_needs_nothing_else_and_shows_crops_of_every_row(
-    folder: Path, budgets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(monkeypatch, folder, "--budgets", budgets)
+def test_page_needs_nothing_else_and_shows_crops_of_every_row(folder: Path, budgets: Path) -> None:
+    run(folder, "--budgets", budgets)
     text = (folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert not page.tags & {"script", "link", "iframe"}
@@ -134,34 +117,34 @@ def test_page_needs_nothing_else_and_shows_crops_of_every_row(
 
 
 def test_broken_budget_is_exit_code_1_after_everything_is_written(
-    folder: Path, budgets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, budgets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budgets.write_text("qat: {psnr_previous: {min: 60}, size_ratio: {max: 0.2}, cast: {max: 9}}\n")
     (folder / "report.html").unlink(missing_ok=True)
-    assert run(monkeypatch, folder, "--budgets", budgets, "--json") == 1
+    assert run(folder, "--budgets", budgets, "--json") == 1
     said = capsys.readouterr()
     printed = json.loads(said.out)
     assert [row["stage"] for row in printed["rows"]] == ["folded", "qat"]
     assert said.err.splitlines() == [f"over budget: {line}" for line in printed["breaches"]]
     assert [line.partition(":")[0] for line in printed["breaches"]] == ["qat psnr_previous", "qat size_ratio"]
     assert "Over budget" in (folder / "report.html").read_text(encoding="utf-8")
-    assert read_report(folder).has("qat")
+    assert "qat" in read_report(folder).stages
 
 
 def test_mistakes_are_exit_code_2(
-    folder: Path, budgets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, budgets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budgets.write_text("qat: {psnr_prev: {min: 60}}\n")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "report.json").write_text("{")
     for arguments, message in (
-        ((folder, "--budgets", budgets), "psnr_prev: no such figure, did you mean psnr_previous?"),
+        ((folder, "--budgets", budgets), "psnr_prev: not among the limits of qat, did you mean psnr_previous?"),
         ((folder, "--budgets", tmp_path / "none.yaml"), "none.yaml: no such file"),
         ((tmp_path / "nowhere",), "report.json: no such file"),
         ((tmp_path / "damaged",), "report.json: damaged"),
         ((folder, "--html", tmp_path / "no" / "page.html"), "no"),
     ):
-        assert run(monkeypatch, *arguments) == 2
+        assert run(*arguments) == 2
         said = capsys.readouterr()
         assert said.err.count("\n") == 1
         assert message in said.err

@@ -61,10 +61,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     def command(*arguments: object) -> str:
-        monkeypatch.setattr("sys.argv", ["train.evaluate", *map(str, arguments)])
-        evaluate.main()
+        evaluate.main([*map(str, arguments)])
         return capsys.readouterr().out
 
     return command
