@@ -4,7 +4,7 @@ Every arm starts from the same student, trains on the same data for as many step
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class AblateSettings(DistillSettings):
     """Settings of the ablation: those of every arm's distillation, but for what makes the arm."""
 
     pairs: Path | None = None
-    """Folder with LR and HR pictures of the same names, to judge the arms by; they must not be trained on."""
+    """Folder with LR and HR pictures of the same names, to compare the arms by; they must not be trained on."""
     seeds: int = 3
     """Runs of every arm, with the seeds from --seed on."""
 
@@ -113,15 +113,15 @@ def conditions(settings: AblateSettings, pictures: int) -> dict[str, Any]:
     return {"settings": chosen, "networks": identities, "pictures": pictures}
 
 
-def main() -> None:
-    settings = parse(AblateSettings, "train.ablate", "Train and compare what each of TAD-SR's terms brings.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(AblateSettings, "train.ablate", "Train and compare what each of TAD-SR's terms brings.", argv)
     if settings.pairs is None or settings.init is None:
         raise TrainError(
-            "--pairs and --init are needed: pictures to judge the arms by, and the student they start from"
+            "--pairs and --init are needed: pictures to compare the arms by, and the student they start from"
         )
     pairs = find_pairs(settings.pairs)
     if any(hr is None for _, _, hr in pairs):
-        raise TrainError(f"{settings.pairs}: the arms are judged on pairs; give a folder with LR and HR inside")
+        raise TrainError(f"{settings.pairs}: the arms are compared on pairs; give a folder with LR and HR inside")
     basis = conditions(settings, len(pairs))  # before the training: a wrong file is known at once
     train_arms(settings)
     if not processes.is_first():

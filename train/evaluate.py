@@ -33,7 +33,7 @@ def open_models(name: str, path: Path, options: SamplingOptions) -> dict[str, Mo
     ``TadsrError`` as ``open_predictor``.
     """
     if path.suffix == SUFFIX:
-        return {f"{name}, {each.precision}": partial(restored, each.predict) for each in open_precisions(path)}
+        return {f"{name}, {model.precision}": partial(restored, model.predict) for model in open_precisions(path)}
     if path.is_dir():
         return {name: partial(finished, path)}
     return {name: partial(restored, open_predictor(path, options).predict)}

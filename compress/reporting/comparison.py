@@ -4,15 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from compress.reporting.results import Tile, Worst
 from train.evaluation import metrics, scoring
 from train.evaluation.metrics import MetricError
-from train.evaluation.scoring import Result, Scores
-
-Picture = NDArray[np.uint8]
+from train.evaluation.scoring import Picture, Result, Scores
 
 TO_HR = ("psnr_y", "ssim_y", "naturalness", "delta_e", "hf_ratio", "cast")
 """The scores that a report keeps."""

@@ -2,15 +2,13 @@
 
 from functools import cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from train.diffusion.pixels import to_model, to_tensor
+from train.evaluation.scoring import Picture
 from train.networks.efficientnet_lite import EfficientNetLite
 from train.objectives.features import unit_distance
 
-Picture = NDArray[np.uint8]
 BLOCKS = (0, 3, 6, 10, 14, 20)
 """The last block of every stage of EfficientNet-Lite2 but the widest."""
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
@@ -22,9 +21,9 @@ from train.engine.checkpoints import load_autoencoder, load_unet, network_kind
 from train.engine.errors import TrainError
 from train.evaluation.macs import macs_per_pixel
 from train.evaluation.programs import open_program
+from train.evaluation.scoring import Picture
 from train.networks.families import AnyAutoencoder, AnyUNet
 
-Picture = NDArray[np.uint8]
 Predict = Callable[[Picture, Picture | None], Picture]
 """(lr [h, w, 3], hr [4h, 4w, 3] if there is one) -> sr [4h, 4w, 3]; only the autoencoder looks at hr."""
 
@@ -95,7 +94,7 @@ def open_precisions(bundle: Path) -> list[Predictor]:
     """
     precisions = {choice.artifact.precision for choice in runnable(runtime.read_bundle(bundle).manifest)}
     precisions = precisions or {AUTO}  # opening says why there is none
-    return [_open_bundle(bundle, AUTO, each) for each in sorted(precisions, key=(*PRECISIONS, AUTO).index)]
+    return [_open_bundle(bundle, AUTO, name) for name in sorted(precisions, key=(*PRECISIONS, AUTO).index)]
 
 
 def padded_predictor(
@@ -148,7 +147,7 @@ def _open_autoencoder(path: Path, options: SamplingOptions) -> Predictor:
 
     def reconstruct(lr: Picture, hr: Picture | None) -> Picture:
         if hr is None:
-            raise TrainError(f"{path}: an autoencoder is judged on HR pictures; give a folder that has HR beside LR")
+            raise TrainError(f"{path}: an autoencoder is measured on HR pictures; give a folder that has HR beside LR")
         return _padded(both_ways, hr, autoencoder.config.factor, 1)
 
     return Predictor(reconstruct, *_size([path]), count_macs=partial(count_macs, reconstruct, of_hr=True))

@@ -31,17 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(folder: Path) -> None:
     settings = {name: folder / f"{name}.safetensors" for name in ("autoencoder", "teacher")}
     settings |= {"init": folder / "student.safetensors", "preset": folder / "tiny.yaml", "pairs": folder / "pairs"}
     settings |= {"photos": folder / "photos", "out": folder / "out"}
     numbers = {"steps": 2, "batch": 2, "seeds": 2, "workers": 0}
-    monkeypatch.setattr("sys.argv", ["ablate", *(f"--{k}={v}" for k, v in (settings | numbers).items())])
-    main()
+    main([f"--{k}={v}" for k, v in (settings | numbers).items()])
 
 
-def test_an_ablation_writes_figures_a_table_and_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(folder, monkeypatch)
+def test_an_ablation_writes_figures_a_table_and_pictures(folder: Path) -> None:
+    run(folder)
     results = json.loads((folder / "out/ablation.json").read_text())
     assert [len(results["scores"][arm]) for arm in ARMS] == [2] * len(ARMS)
     assert results["settings"]["steps"] == 2
@@ -52,7 +51,7 @@ def test_an_ablation_writes_figures_a_table_and_pictures(folder: Path, monkeypat
 
     trained = {path: path.stat().st_mtime_ns for path in (folder / "out").glob("*/losses.jsonl")}
     assert len(trained) == 2 * len(ARMS)
-    run(folder, monkeypatch)
+    run(folder)
     assert json.loads((folder / "out/ablation.json").read_text()) == results
 
 
