@@ -4,7 +4,7 @@ Every arm starts from the same student, trains on the same data for as many step
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from train.evaluation import scoring
 from train.evaluation.ablation_page import picture_sheet, table
 from train.evaluation.pairs import Pair, bicubic, find_pairs, originals, restored
 from train.evaluation.predictors import Predict, SamplingOptions, open_predictor
+from train.evaluation.scoring import PlainScores
 
 ARMS: dict[str, dict[str, Any]] = {
     "vanilla": {"score": "none", "discriminator": "none"},
@@ -69,32 +70,25 @@ def train_arms(settings: AblateSettings) -> None:
             train(DistillTask(chosen), chosen, distillation_data(chosen))
 
 
-def evaluate_arms(settings: AblateSettings, pairs: list[Pair]) -> dict[str, Any]:
+def evaluate_arms(settings: AblateSettings, pairs: list[Pair]) -> dict[str, list[PlainScores]]:
     """Mean scores of every run, and of what the arms start from and aim at."""
     options = SamplingOptions(settings.autoencoder)
     assert settings.init is not None
     fixed = {"start": settings.init, "teacher": settings.teacher}
-    runs: dict[str, list[dict[str, Any]]] = {
-        name: [_scores(name, path, options, pairs)] for name, path in fixed.items()
-    }
+    runs: dict[str, list[PlainScores]] = {name: [_scores(name, path, options, pairs)] for name, path in fixed.items()}
     for arm in ARMS:
         runs[arm] = []
         for seed in range(settings.seed, settings.seed + settings.seeds):
             student = run_folder(settings.out, arm, seed) / "student.safetensors"
             runs[arm].append({"seed": seed} | _scores(f"{arm}, seed {seed}", student, options, pairs))
     simple = {"bicubic": restored(bicubic, pairs), "HR": originals(pairs)}
-    return {name: [_mean(scoring.score_all(rows))] for name, rows in simple.items()} | runs
+    return {name: [scoring.as_json(scoring.score_all(results))["mean"]] for name, results in simple.items()} | runs
 
 
-def _scores(label: str, path: Path, options: SamplingOptions, pairs: list[Pair]) -> dict[str, Any]:
+def _scores(label: str, path: Path, options: SamplingOptions, pairs: list[Pair]) -> PlainScores:
     results = restored(open_predictor(path, options).predict, pairs)
     tracked = track(results, label, total=len(pairs), console=Console(stderr=True), transient=True)
-    return _mean(scoring.score_all(tracked))
-
-
-def _mean(rows: Mapping[str, scoring.Scores]) -> dict[str, Any]:
-    mean: dict[str, Any] = scoring.as_json(rows)["mean"]
-    return mean
+    return scoring.as_json(scoring.score_all(tracked))["mean"]
 
 
 def predictors(out: Path, seed: int, teacher: Path, autoencoder: Path) -> dict[str, Predict]:

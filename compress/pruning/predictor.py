@@ -13,7 +13,8 @@ from train.finetuning.inputs import StudentLatents
 def predictor(latents: StudentLatents, decoder: Part, seed: int) -> Predictor:
     """The student with its encoder and that decoder; pictures are reflected up to a multiple of the student's stride.
 
-    Where a picture is enlarged, it keeps its colours as it does when deployed.
+    Where a picture is enlarged, it keeps its colours as it does when deployed. The size in bytes is left open: the
+    files have different precisions, and what counts is the folded program's.
     """
     encoder = latents.autoencoder.get_submodule("encoder") if latents.lr_encoder is None else latents.lr_encoder
     others = sum(parameter.numel() for part in (encoder, latents.student) for parameter in part.parameters())

@@ -59,6 +59,7 @@ class Predictor:
     precision: str | None = None
     """``fp32``, ``int8``, ..., of the one file of a bundle that runs."""
     count_macs: Callable[[], int | None] = lambda: None
+    """Counts for ``macs_per_pixel``."""
 
     @cached_property
     def macs_per_pixel(self) -> int | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,17 @@ Result = tuple[str, Picture, Picture | None, Picture]
 Scores = dict[str, float]
 """One value per key of `COLUMNS`, and of what else was measured; NaN where a measure is not defined, or needs an HR
 picture and there is none."""
+PlainScores = dict[str, float | None]
+"""Scores as strict JSON can hold them: None where one is not defined or infinite."""
 Measure = Callable[[Picture, Picture | None], float]
 """(sr, hr if there is one) -> one value more."""
+
+
+class ScoresFile(TypedDict):
+    """Scores as JSON."""
+
+    mean: PlainScores
+    pictures: dict[str, PlainScores]
 
 
 def hf_ratio(sr: Picture, hr: Picture) -> float:
@@ -118,13 +127,13 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def as_json(rows: Mapping[str, Scores], of_set: Mapping[str, float] = MappingProxyType({})) -> dict[str, Any]:
+def as_json(rows: Mapping[str, Scores], of_set: Mapping[str, float] = MappingProxyType({})) -> ScoresFile:
     """`{"mean": {...}, "pictures": {name: {...}}}` of what strict JSON can hold: NaN and infinity become None.
 
     `of_set` are figures of all pictures together, which stand beside the means.
     """
 
-    def plain(row: Mapping[str, float]) -> dict[str, float | None]:
+    def plain(row: Mapping[str, float]) -> PlainScores:
         return {column: value if math.isfinite(value) else None for column, value in row.items()}
 
     return {
