@@ -46,18 +46,18 @@ METRICS: Mapping[str, Metric] = {
     "delta_e": Metric("ΔE", "{:.2f}", "CIEDE2000 to HR, mean"),
     "hf_ratio": Metric("fine detail", "{:.3f}", "high-frequency energy as a share of HR's, mean"),
     "cast": Metric("colour cast", "{:.2f}", "mean shift of a colour channel against bicubic, in levels of 255"),
-    "psnr_previous": Metric("PSNR to previous", "{:.2f} dB", "RGB PSNR to the pictures of the row compared with, mean"),
+    "psnr_previous": Metric("PSNR to previous", "{:.2f} dB", "RGB PSNR to the baseline's pictures, mean"),
     "psnr_previous_worst": Metric("worst picture", "{:.2f} dB", "the same of the picture where it is least"),
-    "delta_e_previous": Metric("ΔE to previous", "{:.3f}", "CIEDE2000 to the pictures of the row compared with, mean"),
-    "psnr_y_change": Metric("change of PSNR-Y", "{:+.3f} dB", "PSNR-Y less that of the row compared with"),
-    "naturalness_change": Metric("change of naturalness", "{:+.2%}", "relative to the row compared with"),
-    "psnr_teacher": Metric("PSNR to teacher", "{:.2f} dB", "RGB PSNR to the pictures of the row `teacher`, mean"),
+    "delta_e_previous": Metric("ΔE to previous", "{:.3f}", "CIEDE2000 to the baseline's pictures, mean"),
+    "psnr_y_change": Metric("change of PSNR-Y", "{:+.3f} dB", "PSNR-Y less the baseline's"),
+    "naturalness_change": Metric("change of naturalness", "{:+.2%}", "relative to the baseline's"),
+    "psnr_teacher": Metric("PSNR to teacher", "{:.2f} dB", "RGB PSNR to the teacher's pictures, mean"),
     "psnr_teacher_worst": Metric("worst to teacher", "{:.2f} dB", "the same of the picture where it is least"),
     "size": Metric("bytes", "{:,.0f}", "size of the model's files"),
-    "size_ratio": Metric("size ratio", "{:.3f}", "size as a share of the row compared with"),
+    "size_ratio": Metric("size ratio", "{:.3f}", "size as a share of the baseline's"),
     "parameters": Metric("parameters", "{:,.0f}", "numbers in the weights"),
     "macs_per_pixel": Metric("MACs/pixel", "{:,.0f}", "multiply-accumulates per LR pixel, all steps together"),
-    "macs_ratio": Metric("MACs ratio", "{:.3f}", "multiply-accumulates as a share of the row compared with"),
+    "macs_ratio": Metric("MACs ratio", "{:.3f}", "multiply-accumulates as a share of the baseline's"),
     "decoder_macs_ratio": Metric("decoder's MACs", "{:.3f}", "the decoder's, as a share of the full decoder's"),
 }
 
@@ -218,7 +218,7 @@ def _read(data: dict[str, Any]) -> StageResult:
     tile = Tile(**{**worst["tile"], "psnr": float(worst["tile"]["psnr"])})
     metrics = {name: float(value) for name, value in data["figures"].items()}
     if unknown := metrics.keys() - METRICS.keys():
-        raise ValueError(f"unknown figure {min(unknown)}")
+        raise ValueError(f"unknown metric {min(unknown)}")
     check_stage(data["stage"])
     where = Worst(worst["picture"], float(worst["psnr"]), tile)
     return StageResult(data["stage"], data["against"], metrics, where, dict(data["provenance"]))

@@ -165,15 +165,15 @@ def test_damaged_report_is_told_in_one_line(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_unknown_figure_in_a_report_is_damage(pairs: Path, tmp_path: Path) -> None:
+def test_unknown_metric_in_a_report_is_damage(pairs: Path, tmp_path: Path) -> None:
     row("qat", enlarged, pairs, tmp_path)
     path = tmp_path / "report.json"
     path.write_text(path.read_text().replace('"psnr_y"', '"psnr_z"'))
-    with pytest.raises(TrainError, match="unknown figure psnr_z"):
+    with pytest.raises(TrainError, match="unknown metric psnr_z"):
         read_report(tmp_path)
 
 
-def test_put_result_writes_every_figure(pairs: Path, tmp_path: Path) -> None:
+def test_put_result_writes_every_metric(pairs: Path, tmp_path: Path) -> None:
     first = row("qat", enlarged, pairs, tmp_path)
     report = read_report(tmp_path)
     full = StageResult("qat", None, {name: i + 0.5 for i, name in enumerate(METRICS)}, first.worst, {})
