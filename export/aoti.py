@@ -12,11 +12,11 @@ from torch.export import ExportedProgram
 from export.errors import ExportError
 from export.half import example, halve
 from export.local import run_local
-from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.verification import tiles as proof
 from runtime.backends.aoti import NAME, SUFFIX, device_kind, exact_float32, machine, open_package
 from tadsr import commands
+from tadsr.program import Program
 
 
 @dataclass(frozen=True)

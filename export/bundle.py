@@ -15,12 +15,11 @@ from rich.progress import track
 from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS, USUAL
-from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, Report, accepts, missing, render
 from export.speed import SIDE, advise, timing_threads
 from runtime.bundle import SUFFIX, Artifact, Bundle, Manifest, check_target, write_bundle
 from tadsr import commands
-from tadsr.program import ProgramMetadata, read_metadata
+from tadsr.program import Program, ProgramMetadata, for_tile, open_program, read_metadata
 
 COMMITTED = Path(__file__).parents[1] / "compress/programs/mobile"
 """The programs of the shipped model. Not in the wheel."""
@@ -62,7 +61,7 @@ def bundle(
     """
     check_target(output)
     programs = [open_program(path) for path in paths]
-    card = _common_card(programs)
+    metadata = _common_metadata(programs)
     for_tiles = {MADE_FROM[exporter.precision] for exporter in exporters if exporter.static}
     free = [program for program in programs if program.tile is None and program.precision in for_tiles]
     sized = [*programs, *(for_tile(program, side) for program in free for side in tiles)]
@@ -72,23 +71,23 @@ def bundle(
     with tempfile.TemporaryDirectory() as folder:
         made = []
         for exporter, program in track(jobs, "exporting", transient=True, console=Console(stderr=True)):
-            parts = [card.name, exporter.precision, *([] if program.tile is None else [str(program.tile)])]
+            parts = [metadata.name, exporter.precision, *([] if program.tile is None else [str(program.tile)])]
             path = Path(folder) / f"{'-'.join(parts)}{exporter.suffix}"
             report = render(exporter, program, path)
             made.append(_Made(exporter, program.tile, _one_file(path), report))
             if made_one is not None:
                 made_one(made[-1].path, report)
         manifest = Manifest(
-            name=card.name,
-            scale=card.scale,
-            align=card.align,
-            receptive_radius=card.receptive_radius,
-            effective_radius=card.effective_radius,
-            tiles=card.tiles,
+            name=metadata.name,
+            scale=metadata.scale,
+            align=metadata.align,
+            receptive_radius=metadata.receptive_radius,
+            effective_radius=metadata.effective_radius,
+            tiles=metadata.tiles,
             artifacts=[one.artifact for one in made],
             accuracy=[one.accuracy for one in made],
-            licence=card.licence,
-            provenance={**card.provenance, "programs": [_origin(program) for program in programs]},
+            licence=metadata.licence,
+            provenance={**metadata.provenance, "programs": [_origin(program) for program in programs]},
             advice=_advice(made),
         )
         return write_bundle(output, manifest, {one.path.name: one.path for one in made})
@@ -107,16 +106,16 @@ def _one_file(path: Path) -> Path:
     return Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
 
 
-def _common_card(programs: Sequence[Program]) -> ProgramMetadata:
-    """The card of the folder that all programs lie in; of two folders, that of the INT8 program made of the other's."""
+def _common_metadata(programs: Sequence[Program]) -> ProgramMetadata:
+    """The metadata beside all programs; of two folders, beside the INT8 program that was made of the other's."""
     folders = {program.path.parent.resolve() for program in programs}
     if len(folders) == 1:
-        return programs[0].card
+        return programs[0].metadata
     origins = {sha256(program.path.read_bytes()).hexdigest(): program.path.parent.resolve() for program in programs}
     for program in programs:
-        quantised = program.card.provenance.get("quantisation", {}).get("program", {}).get("sha256")
+        quantised = program.metadata.provenance.get("quantisation", {}).get("program", {}).get("sha256")
         if {origins.get(quantised), program.path.parent.resolve()} == folders:
-            return program.card
+            return program.metadata
     raise ExportError(
         f"{programs[-1].path}: lies in another folder than {programs[0].path}, and neither was quantised from the "
         "other; a bundle is made of one network"
@@ -161,14 +160,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.programs:
         raise ExportError("no program is named; give student.pt2, and the student.int8.pt2 that was made of it")
-    card = read_metadata(arguments.programs[0])
+    metadata = read_metadata(arguments.programs[0])
     wanted = EXPORTERS if arguments.all else USUAL
     absent = {exporter: reason for exporter in wanted if (reason := missing(exporter))}
     for exporter, reason in absent.items():
         commands.say(f"left out: {exporter.name} {exporter.precision}: {reason}")
     exporters = tuple(exporter for exporter in wanted if exporter not in absent)
-    tiles = arguments.tiles or (card.tiles if arguments.all else [card.tiles[len(card.tiles) // 2]])
-    output = arguments.output or DIST / f"{card.name}{SUFFIX}"
+    tiles = arguments.tiles or (metadata.tiles if arguments.all else [metadata.tiles[len(metadata.tiles) // 2]])
+    output = arguments.output or DIST / f"{metadata.name}{SUFFIX}"
     written = bundle(arguments.programs, output, exporters, tiles, _say).manifest
     for row in written.advice:
         verdict = "recommended" if row["recommended"] else "not recommended"

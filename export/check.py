@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export.preflight.judge import Finding, Verdict, check
-from export.program import open_program
 from tadsr import commands
+from tadsr.program import open_program
 
 
 def show(findings: Sequence[Finding]) -> None:

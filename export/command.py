@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from export.errors import ExportError
-from export.program import for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, Report, render
 from runtime.atomic import replacing
 from tadsr import commands
+from tadsr.program import for_tile, open_program
 
 
 def run_exporter(name: str, *exporters: Exporter) -> None:

@@ -6,7 +6,7 @@ import warnings
 import torch
 from torch.export import Dim, ExportedProgram
 
-from export.program import Program
+from tadsr.program import Program
 
 FREE = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
 
@@ -34,5 +34,5 @@ def halve(program: Program) -> ExportedProgram:
 
 def example(program: Program) -> torch.Tensor:
     """A black picture that the program takes; [2, 3, h, w] where sizes are free: a 1 would pass for a constant."""
-    align = program.card.align
+    align = program.metadata.align
     return torch.zeros((1, 3, program.tile, program.tile) if program.tile else (2, 3, 16 * align, 24 * align))

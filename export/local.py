@@ -7,11 +7,11 @@ from typing import Protocol
 
 from export.command import describe
 from export.errors import ExportError
-from export.program import Program, open_program
 from export.protocol import Exporter, Report, accepts, check, render
 from runtime.atomic import replacing
 from runtime.cache import place
 from tadsr import commands
+from tadsr.program import Program, open_program
 
 
 class LocalExporter(Exporter, Protocol):
@@ -25,7 +25,7 @@ def cached(exporter: LocalExporter, program: Program) -> Path:
     """Where the program's artifact is in the cache, built or not. Raises ``ExportError``, as ``check`` does."""
     check(exporter, program)
     source = hashlib.sha256(program.path.read_bytes()).hexdigest()
-    stem = f"{program.card.name}.{exporter.name}.{exporter.precision}"
+    stem = f"{program.metadata.name}.{exporter.name}.{exporter.precision}"
     return place(stem, source, exporter.machine(), exporter.suffix)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
-from export.program import Program
+from tadsr.program import Program
 
 Tile = NDArray[np.float32]
 Engine = Callable[[Tile], Tile]
@@ -96,7 +96,7 @@ def check(exporter: Exporter, program: Program) -> None:
     if made_from != program.precision:
         raise ExportError(f"{program.path}: an {program.precision} program; {kind} is made from an {made_from} program")
     if exporter.static:
-        tiles = ", ".join(map(str, program.card.tiles))
+        tiles = ", ".join(map(str, program.metadata.tiles))
         raise ExportError(f"{program.path}: of free sizes; {kind} is for one tile size: give it as --tile ({tiles})")
     raise ExportError(f"{program.path}: for tiles of {program.tile}; {kind} is made from a program of free sizes")
 

@@ -16,11 +16,11 @@ from rich.table import Table
 from export.command import describe
 from export.errors import ExportError
 from export.exporters import EXPORTERS
-from export.program import Program, for_tile, open_program
 from export.protocol import MADE_FROM, Report, missing
 from runtime.atomic import replacing
 from runtime.bundle import Artifact, Bundle, read_bundle
 from tadsr import commands
+from tadsr.program import Program, for_tile, open_program
 
 REPORT_FILE = "report.json"
 """Of the folder that the stages were given as ``--report``."""

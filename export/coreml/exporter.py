@@ -19,11 +19,11 @@ from export.coreml.package import Package, read_package
 from export.coreml.quiet import quiet_coremltools
 from export.coreml.same_numbers import check_activations, check_weights
 from export.errors import ExportError
-from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
 from export.verification import mil_interpreter as interpreter
 from export.verification import tiles as proof
 from export.verification.layer_wise import require_steps
+from tadsr.program import Program
 
 INPUT, OUTPUT = "lr", "sr"
 LEVELS = 255
@@ -149,16 +149,18 @@ def _describe(model: Any, program: Program, precision: str) -> None:
 
     No preview type: Apple documents none for picture to picture (Xcode Model Preview Types, coremltools' guide).
     """
-    card, tile = program.card, program.tile
+    metadata, tile = program.metadata, program.tile
     digest = hashlib.sha256(program.path.read_bytes()).hexdigest()
-    side = card.scale * (tile or 0)
-    model.short_description = f"{card.name}: a photo {card.scale} times larger, one tile of {tile}x{tile} at a time."
+    side = metadata.scale * (tile or 0)
+    model.short_description = (
+        f"{metadata.name}: a photo {metadata.scale} times larger, one tile of {tile}x{tile} at a time."
+    )
     model.author = "tadsr"
-    model.license = card.licence
+    model.license = metadata.licence
     model.version = digest[:12]  # another program is another version, whoever made it
     model.input_description[INPUT] = f"A tile of {tile}x{tile} pixels, RGB."
     model.output_description[OUTPUT] = f"The same, {side}x{side} pixels, RGB."
-    known = {**asdict(card), "tile": tile, "precision": precision, "program_sha256": digest}
+    known = {**asdict(metadata), "tile": tile, "precision": precision, "program_sha256": digest}
     for name, value in known.items():
         model.user_defined_metadata[f"tadsr.{name}"] = value if isinstance(value, str) else json.dumps(value)
 
@@ -182,7 +184,7 @@ def _unit(pixels: Tile) -> Tile:
 
 def _pixel_tiles(program: Program) -> list[Tile]:
     """The test tiles, of values that a pixel buffer can hold."""
-    return [_unit(_pixels(tile)) for tile in proof.test_tiles(program.card.align, program.tile)]
+    return [_unit(_pixels(tile)) for tile in proof.test_tiles(program.metadata.align, program.tile)]
 
 
 def _check_pictures(package: Package, program: Program) -> None:
@@ -192,7 +194,7 @@ def _check_pictures(package: Package, program: Program) -> None:
         (each.name, each.type.imageType.width, each.type.imageType.height, each.type.imageType.colorSpace)
         for each in (*description.input, *description.output)
     ]
-    rgb, side = package.specification.description.input[0].type.imageType.RGB, tile * program.card.scale
+    rgb, side = package.specification.description.input[0].type.imageType.RGB, tile * program.metadata.scale
     if found != [(INPUT, tile, tile, rgb), (OUTPUT, side, side, rgb)]:
         raise ExportError(
             f"{package.path}: takes and gives {found}, not one RGB picture of {tile}x{tile} and one of {side}x{side}; "

@@ -9,7 +9,7 @@ from torch.fx import Node
 
 from export.coreml.package import Operation, Package
 from export.errors import ExportError
-from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
+from tadsr.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
 KEPT_FROM_ZERO = 400
 """coremltools' pass ``add_fp16_cast`` lets no number of a smaller array become 0."""
@@ -27,7 +27,7 @@ class Quantised:
 
 def check_activations(program: Program, package: Package) -> list[Quantised]:
     """The quantised tensors, in order. Raises ``ExportError`` where one's scale or zero point is not the program's."""
-    nodes = [node for node in program.exported.graph.nodes if node.target is QUANTIZE]
+    nodes = [node for node in program.exported.graph.nodes if str(node.target) == QUANTIZE]
     operations = package.of_kind("quantize")
     if len(nodes) != len(operations):
         raise ExportError(
@@ -39,7 +39,7 @@ def check_activations(program: Program, package: Package) -> list[Quantised]:
     for operation in package.of_kind("dequantize"):
         quantised = by_output[operation.inputs["input"][0]]
         for node in quantised.users:
-            if node.target is DEQUANTIZE:
+            if str(node.target) == DEQUANTIZE:
                 _same(package, operation, node)
     return [Quantised(node.name, operation.output.name) for node, operation in zip(nodes, operations, strict=True)]
 
@@ -89,7 +89,7 @@ def _parts(package: Package, weight: Operation) -> list[object]:
 def _numbers(values: Mapping[str, np.ndarray], convolution: Node) -> Iterator[np.ndarray]:
     """Weight and bias, float as Core ML keeps it; of a quantised weight its integers, scales and zero points."""
     weight, *bias = cast(list[Node], convolution.args[1:3])
-    if weight.target is DEQUANTIZE_WEIGHT:
+    if str(weight.target) == DEQUANTIZE_WEIGHT:
         yield from (values[cast(Node, part).name] for part in weight.args[:3])
     else:
         yield _half(values[weight.name])

@@ -13,10 +13,10 @@ from torch.fx import Graph, Node
 
 from export.command import run_exporter
 from export.errors import ExportError
-from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.verification import tiles as proof
 from runtime.backends.executorch import open_model
+from tadsr.program import Program
 
 REQUIRED_SHARE = 0.99
 """The least share of multiply-accumulates that XNNPACK must take."""

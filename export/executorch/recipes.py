@@ -18,10 +18,10 @@ from rich.table import Table
 
 from export.errors import ExportError
 from export.executorch.exporter import FP32, delegated_share, lower
-from export.program import Program, for_tile, open_program
 from export.protocol import missing
 from runtime.atomic import replacing
 from tadsr import commands
+from tadsr.program import Program, for_tile, open_program
 
 
 def _coreml() -> Any:
@@ -95,7 +95,7 @@ def try_all(programs: Sequence[Program], folder: Path | None = None) -> list[Tri
     if reason := missing(FP32):
         raise ExportError(reason)
     if free := [program for program in programs if program.tile is None]:
-        tiles = ", ".join(map(str, free[0].card.tiles))
+        tiles = ", ".join(map(str, free[0].metadata.tiles))
         raise ExportError(f"{free[0].path}: of free sizes; a delegate is for one tile size: give --tile ({tiles})")
     jobs = [(program, delegate) for program in programs for delegate in RECIPES]
     return [

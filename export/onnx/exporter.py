@@ -5,9 +5,9 @@ from pathlib import Path
 
 from export.command import run_exporter
 from export.half import halve
-from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.verification import tiles as proof
+from tadsr.program import Program
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from export.onnx.graph import Graph
 from export.onnx.pixel_shuffle import PHASES, in_program_order
 from export.onnx.saturation import LARGEST_PAIR, largest_pair
 from export.onnx.torch_onnx import OUTPUT
-from export.program import Program
 from export.protocol import Findings, Tile
 from export.verification import integers
 from export.verification import tiles as proof
 from export.verification.layer_wise import Steps, require_steps
+from tadsr.program import Program
 
 SAME_STEPS_PSNR = 90.0
 """Lowest PSNR in dB of the picture that a file makes of its own last integers."""
@@ -66,7 +66,7 @@ def check_tensors(path: Path, program: Program, start: Start, what: str) -> Find
     Raises ``ExportError`` above ``forced.LARGEST_STEP``, or where the engine makes another picture of the same
     integers.
     """
-    picture = proof.photo_like((1, 3, 24 * program.card.align, 20 * program.card.align))
+    picture = proof.photo_like((1, 3, 24 * program.metadata.align, 20 * program.metadata.align))
     steps, answer = quantized_tensors(path, picture, start)
     return require_steps(program, picture, steps, answer, SAME_STEPS_PSNR, what)
 

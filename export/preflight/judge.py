@@ -8,7 +8,7 @@ from enum import StrEnum
 from torch.fx import Node
 
 from export.preflight import tables
-from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program
+from tadsr.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program
 
 ROUNDINGS = (QUANTIZE, DEQUANTIZE, DEQUANTIZE_WEIGHT)
 
@@ -116,16 +116,16 @@ def _operations(program: Program) -> Iterator[Node]:
     """Those of the graph that compute, and roundings that no backend takes."""
     for node in program.exported.graph.nodes:
         is_operation = node.op == "call_function" and hasattr(node.target, "namespace")
-        if is_operation and (node.target not in ROUNDINGS or _is_asymmetric(node)):
+        if is_operation and (str(node.target) not in ROUNDINGS or _is_asymmetric(node)):
             yield node
 
 
 def _is_asymmetric(node: Node) -> bool:
-    return node.target is not DEQUANTIZE_WEIGHT and bool(node.args[2] != 0)
+    return str(node.target) != DEQUANTIZE_WEIGHT and bool(node.args[2] != 0)
 
 
 def _judge(backend: Backend, precision: str, node: Node, program: Program) -> Judgement:
-    if node.target in ROUNDINGS:
+    if str(node.target) in ROUNDINGS:
         return Verdict.REJECTED, "has a zero point that is not 0: no backend is given such a program"
     row = tables.ROWS.get(name_of(node))
     if row is None:
@@ -146,5 +146,5 @@ def _is_int8(node: Node, program: Program) -> bool:
         return True
     data = [source for source in node.all_input_nodes if source.op == "call_function"]
     if name_of(node) == "relu" and name_of(data[0]) == "conv2d":
-        return _is_int8(data[0], program) and any(user.target is QUANTIZE for user in node.users)
-    return bool(data) and all(source.target in (DEQUANTIZE, DEQUANTIZE_WEIGHT) for source in data)
+        return _is_int8(data[0], program) and any(str(user.target) == QUANTIZE for user in node.users)
+    return bool(data) and all(str(source.target) in (DEQUANTIZE, DEQUANTIZE_WEIGHT) for source in data)

@@ -26,12 +26,12 @@ def lacking() -> str | None:
     return None
 
 
-def write_script(folder: Path, card: ProgramMetadata) -> Path:
-    """A script that builds engines where tadsr is not: ``build_engine``, with the card's tiles and alignment."""
+def write_script(folder: Path, metadata: ProgramMetadata) -> Path:
+    """A script that builds engines where tadsr is not: ``build_engine``, with the program's tiles and alignment."""
     source = Path(build_engine.__file__).read_text(encoding="utf-8")
     for line, filled in (
-        ("TILES: tuple[int, ...] = (128,)\n", f"TILES: tuple[int, ...] = {tuple(card.tiles)}\n"),
-        ("ALIGN = 1\n", f"ALIGN = {card.align}\n"),
+        ("TILES: tuple[int, ...] = (128,)\n", f"TILES: tuple[int, ...] = {tuple(metadata.tiles)}\n"),
+        ("ALIGN = 1\n", f"ALIGN = {metadata.align}\n"),
     ):
         assert source.count(line) == 1
         source = source.replace(line, filled)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.command import run_exporter
-from export.program import Program
 from export.protocol import Engine, Findings, Report
 from export.tensorrt import engine
 from export.verification import tiles as proof
 from runtime.backends.tensorrt import open_engine
 from tadsr import commands
+from tadsr.program import Program
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TensorrtExporter:
         model = rendering.render(program, self.precision)
         rules.require(model, str(program.path))
         path.write_bytes(model.SerializeToString())
-        engine.write_script(path.parent, program.card)
+        engine.write_script(path.parent, program.metadata)
         return {}
 
     def engine(self, path: Path, threads: int | None = None) -> Engine:
@@ -83,7 +83,7 @@ def _check_integers(path: Path, program: Program) -> Findings:
 def _check_engine(path: Path, program: Program, psnr: float) -> Findings:
     """The engine's answers, on tiles of the smallest size. Raises ``ExportError`` below ``psnr`` dB."""
     built = engine.build(path)
-    tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
+    tiles = proof.test_tiles(program.metadata.align, program.metadata.tiles[0])
     report = proof.compare(program, open_engine(built).run, tiles)
     proof.require(report, psnr, str(built))
     return {"psnr_in_tensorrt": report.worst_psnr}

@@ -6,8 +6,8 @@ from onnx import numpy_helper
 from torch.fx import Node
 
 from export.errors import ExportError
-from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 from export.tensorrt.rules import ROUND, UNROUND
+from tadsr.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
 Rounding = tuple[bytes, bytes, bytes]
 """Scales as float32, zero points as int8 and, of weights, the integers."""
@@ -44,9 +44,9 @@ def _of_program(program: Program) -> dict[str, Rounding]:
     values = constants(program)
     found = {}
     for node in program.exported.graph.nodes:
-        if node.target in (QUANTIZE, DEQUANTIZE):
+        if str(node.target) in (QUANTIZE, DEQUANTIZE):
             found[node.name] = (np.float32(node.args[1]).tobytes(), np.int8(node.args[2]).tobytes(), b"")
-        elif node.target is DEQUANTIZE_WEIGHT:
+        elif str(node.target) == DEQUANTIZE_WEIGHT:
             weight, scale, zero = (values[source.name] for source in node.args[:3] if isinstance(source, Node))
             found[node.name] = (
                 scale.astype(np.float32).tobytes(),

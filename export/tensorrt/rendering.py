@@ -7,8 +7,8 @@ from onnx import helper
 from export.half import halve
 from export.onnx.graph import Graph
 from export.onnx.torch_onnx import convert
-from export.program import Program
 from export.tensorrt.rules import ROUND, UNROUND
+from tadsr.program import Program
 
 ZERO = "zero_point"
 
@@ -23,7 +23,11 @@ def render(program: Program, precision: str) -> onnx.ModelProto:
         _name_roundings(model)
     helper.set_model_props(
         model,
-        {"tiles": ",".join(map(str, program.card.tiles)), "align": str(program.card.align), "precision": precision},
+        {
+            "tiles": ",".join(map(str, program.metadata.tiles)),
+            "align": str(program.metadata.align),
+            "precision": precision,
+        },
     )
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -12,16 +12,16 @@ import torch
 from export.errors import ExportError
 from export.half import halve
 from export.local import run_local
-from export.program import Program
 from export.protocol import Engine, Findings, Report, Tile
 from export.verification import tiles as proof
 from runtime.cache import cache_folder
 from tadsr import commands
+from tadsr.program import Program
 
 
 @dataclass(frozen=True)
 class TorchTensorrtExporter:
-    """Torch-TensorRT, for tiles of every size of the card.
+    """Torch-TensorRT, for tiles of every size in the metadata.
 
     INT8 goes by ``export.tensorrt``: Torch-TensorRT converts none of the operators of INT8 programs, and would leave
     every rounding to torch.
@@ -49,7 +49,7 @@ class TorchTensorrtExporter:
         from torch.export.passes import move_to_device_pass
 
         exported = halve(program) if self.precision == "fp16" else program.exported
-        smallest, largest = ((1, 3, tile, tile) for tile in (program.card.tiles[0], program.card.tiles[-1]))
+        smallest, largest = ((1, 3, tile, tile) for tile in (program.metadata.tiles[0], program.metadata.tiles[-1]))
         inputs = [
             torch_tensorrt.Input(
                 min_shape=smallest, opt_shape=smallest, max_shape=largest, dtype=torch.float32, name="lr"
@@ -90,7 +90,7 @@ class TorchTensorrtExporter:
 
     def verify(self, path: Path, program: Program) -> Report:
         """The engine's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
-        tiles = proof.test_tiles(program.card.align, program.card.tiles[0])
+        tiles = proof.test_tiles(program.metadata.align, program.metadata.tiles[0])
         report = proof.compare(program, self.engine(path), tiles)
         proof.require(report, self.required_psnr, str(path))
         return report

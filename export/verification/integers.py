@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.fx import Node
 
 from export.errors import ExportError
-from export.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
+from tadsr.program import DEQUANTIZE, DEQUANTIZE_WEIGHT, QUANTIZE, Program, constants
 
 CONVOLUTION = torch.ops.aten.conv2d.default
 RELU = torch.ops.aten.relu.default
@@ -43,7 +43,7 @@ def layers_of(program: Program) -> list[Layer]:
     found = []
     for node in program.exported.graph.find_nodes(op="call_function", target=CONVOLUTION):
         data, weight = node.all_input_nodes[:2]
-        if data.target is DEQUANTIZE and weight.target is DEQUANTIZE_WEIGHT:
+        if str(data.target) == DEQUANTIZE and str(weight.target) == DEQUANTIZE_WEIGHT:
             stored, scales = (values[source.name] for source in weight.all_input_nodes[:2])
             found.append(layer(_scale(data), stored, scales, _output_scale(node)))
     return found
@@ -53,7 +53,8 @@ def scales_of(program: Program) -> dict[str, bytes]:
     """The float32 scale of every quantised activation, by name."""
     return {
         node.name: np.float32(_scale(node)).tobytes()
-        for node in program.exported.graph.find_nodes(op="call_function", target=QUANTIZE)
+        for node in program.exported.graph.nodes
+        if str(node.target) == QUANTIZE
     }
 
 
@@ -82,4 +83,4 @@ def _output_scale(node: Node) -> float | None:
     users = list(node.users)
     if [user.target for user in users] == [RELU]:
         users = list(users[0].users)
-    return next((_scale(user) for user in users if user.target is QUANTIZE), None)
+    return next((_scale(user) for user in users if str(user.target) == QUANTIZE), None)

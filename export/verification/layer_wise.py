@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch.fx import Interpreter, Node
 
 from export.errors import ExportError
-from export.program import DEQUANTIZE, QUANTIZE, Program
 from export.protocol import Findings, Tile
 from export.verification import tiles as proof
+from tadsr.program import DEQUANTIZE, QUANTIZE, Program
 
 Steps = NDArray[np.int16]
 LARGEST_STEP = 1
@@ -32,11 +32,11 @@ class _Forced(Interpreter):
 
     def run_node(self, n: Node) -> Any:
         source = n.args[0] if n.args else None
-        if n.target is DEQUANTIZE and isinstance(source, Node) and source.name in self.steps:
+        if str(n.target) == DEQUANTIZE and isinstance(source, Node) and source.name in self.steps:
             scale: Any = n.args[1]
             return torch.from_numpy(self.steps[source.name].astype(np.float32)) * scale
         value = super().run_node(n)
-        if n.target is QUANTIZE and n.name in self.steps:
+        if str(n.target) == QUANTIZE and n.name in self.steps:
             limits: Any = n.args[3:5]
             theirs = self.steps[n.name].clip(*limits)  # headroom is not an error
             self.compared.append(np.abs(theirs - value.numpy().astype(np.int16)))

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
-from export.program import Program
 from export.protocol import Engine, Report, Tile
+from tadsr.program import Program
 
 EQUAL_PSNR = 200.0
 """What stands for the infinite PSNR of equal pictures, in dB: above anything that float32 pictures can differ by."""
@@ -67,7 +67,7 @@ def compare(program: Program, engine: Engine, tiles: Sequence[Tile] | None = Non
     """
     module = program.exported.module()
     if tiles is None:
-        tiles = test_tiles(program.card.align, program.tile)
+        tiles = test_tiles(program.metadata.align, program.tile)
     with torch.no_grad():
         return measure([(engine(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
 

@@ -20,11 +20,10 @@ from compress import quantize
 from compress.quantization.calibrated import SENSITIVITY
 from compress.reporting.results import read_report
 from runtime.errors import TadsrError
-from tadsr.program import ProgramError, read_metadata
+from tadsr.program import ProgramError, open_program, read_metadata
 from tests.export.programs import TILE
 from train.data.teacher_samples import file_hash
 from train.engine.errors import PhotoError, TrainError
-from train.evaluation.programs import open_program
 
 ROOT = Path(__file__).parents[2]
 Arguments = Callable[..., list[str]]
@@ -46,14 +45,14 @@ def measured(folded: Path, asked: Arguments, tmp_path_factory: pytest.TempPathFa
 
 
 def weights(path: Path) -> dict[str, Tensor]:
-    return dict(open_program(path)[0].state_dict)
+    return dict(open_program(path).exported.state_dict)
 
 
 def test_a_program_for_every_size_its_card_and_the_scan_are_written(measured: Path, folded: Path) -> None:
     programs = {path.name for path in measured.glob("*.pt2")}
     assert programs == {"student.int8.pt2", INT8}
     with torch.no_grad():
-        free, static = (open_program(measured / name)[0].module() for name in ("student.int8.pt2", INT8))
+        free, static = (open_program(measured / name).exported.module() for name in ("student.int8.pt2", INT8))
         picture = torch.rand(1, 3, TILE, TILE)
         torch.testing.assert_close(static(picture), free(picture))
         assert free(torch.rand(2, 3, 12, 20)).shape == (2, 3, 48, 80)
@@ -126,8 +125,8 @@ def damaged(folded: Path, tmp_path: Path, measured: Path) -> dict[str, Path]:
     [
         ("INT8", TrainError, r"student\.int8\.pt2: is in INT8 already; give the float program"),
         ("static", TrainError, rf"student\.{TILE}\.pt2: takes pictures of one size; give the program of free size"),
-        ("missing", TrainError, r"none\.pt2: no such program.*make it with `python -m compress\.fold`"),
-        ("text", TrainError, r"text\.pt2: no such program, or a damaged one"),
+        ("missing", ProgramError, r"none\.pt2: no such file.*make the program with `python -m compress\.fold`"),
+        ("text", ProgramError, r"text\.pt2: not an exported program"),
         ("no card", ProgramError, r"program\.json: no such file; make the program and its card"),
     ],
 )

@@ -16,9 +16,9 @@ pytest.importorskip("torchao", reason="INT8 is made by torchao; pip install 'tad
 pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'tadsr[compress]'")
 
 from compress import quantize
+from tadsr.program import open_program
 from tests.compress.graph_facts import convolutions, free_sizes, largest_rank, operators
 from tests.export.programs import TILE
-from train.evaluation.programs import open_program
 
 FREE, STATIC = "student.int8.pt2", f"student.int8.{TILE}.pt2"
 NAMES = [FREE, STATIC]
@@ -36,7 +36,7 @@ def folder(asked: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def programs(folder: Path) -> dict[str, ExportedProgram]:
-    return {name: open_program(folder / name)[0] for name in NAMES}
+    return {name: open_program(folder / name).exported for name in NAMES}
 
 
 def activations(program: ExportedProgram) -> list[tuple[str, tuple[object, ...]]]:

@@ -13,9 +13,9 @@ from export import aoti, local
 from export.aoti import FP16_TILE, FP32, FP32_TILE, AotiExporter
 from export.errors import ExportError
 from export.exporters import EXPORTERS, LOCAL
-from export.program import Program, open_program
 from runtime.backends import aoti as runtime_aoti
 from runtime.cache import VARIABLE
+from tadsr.program import Program, open_program
 from tests.conftest import needs_compiler
 from tests.export.programs import TILE, needs_int8
 from tests.export.test_onnx import run

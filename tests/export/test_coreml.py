@@ -16,11 +16,11 @@ from export.coreml.exporter import FP16, INT8, CoremlExporter
 from export.coreml.package import read_package
 from export.coreml.same_numbers import check_activations
 from export.errors import ExportError
-from export.program import Program, open_program
 from export.protocol import check, render
 from export.verification import tiles as proof
 from export.verify import verify
 from runtime.bundle import read_bundle
+from tadsr.program import Program, open_program
 from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network, vq_network
 from tests.export.test_onnx import run
 

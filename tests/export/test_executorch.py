@@ -8,9 +8,9 @@ import torch
 
 from export.errors import ExportError
 from export.executorch import exporter as executorch
-from export.program import open_program
 from export.protocol import Exporter, check, render
 from export.verification import integers
+from tadsr.program import open_program
 from tests.export.programs import TILE, needs_executorch, needs_int8
 
 

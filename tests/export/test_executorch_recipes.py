@@ -6,7 +6,7 @@ import pytest
 
 from export.errors import ExportError
 from export.executorch.recipes import RECIPES, attempt, try_all
-from export.program import open_program
+from tadsr.program import open_program
 from tests.export.programs import TILE, needs_executorch
 
 pytestmark = needs_executorch

@@ -7,9 +7,9 @@ import pytest
 import runtime
 from export.bundle import bundle
 from export.exporters import EXPORTERS, USUAL
-from export.program import open_program
 from export.protocol import missing
 from export.verify import verify
+from tadsr.program import open_program
 from tests.export.programs import needs_int8
 
 PROGRAMS = Path(__file__).parents[2] / "compress/programs/mobile"
@@ -22,7 +22,7 @@ TARGETS = {"fp32": 90, "fp16": 55, "int8": 30}
 @needs_int8
 def test_every_artifact_that_can_be_made_here_is_made_and_proven(tmp_path: Path) -> None:
     here = [exporter for exporter in EXPORTERS if missing(exporter) is None]
-    tiles = open_program(PATHS[0]).card.tiles
+    tiles = open_program(PATHS[0]).metadata.tiles
     manifest = bundle(PATHS, tmp_path / "all.tadsr", here, tiles).manifest
     made = {(artifact.backend, artifact.precision, artifact.tile) for artifact in manifest.artifacts}
     assert made == {(each.name, each.precision, tile) for each in here for tile in (tiles if each.static else [None])}

@@ -13,10 +13,9 @@ import torch
 
 from export.errors import ExportError
 from export.onnx.exporter import FP32
-from export.program import Program, open_program
 from export.protocol import Report, Tile
 from export.verification import tiles as proof
-from tadsr.program import ProgramError
+from tadsr.program import Program, ProgramError, open_program
 from tests.export.programs import CARD, TILE
 
 
@@ -116,13 +115,13 @@ def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
 
 
 def test_bad_programs_are_one_line_errors(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"compress\.fold"):
+    with pytest.raises(ProgramError, match=r"compress\.fold"):
         open_program(tmp_path / "missing.pt2")
     (tmp_path / "alone.pt2").write_bytes(b"no program")
     with pytest.raises(ProgramError, match=r"program\.json"):
         open_program(tmp_path / "alone.pt2")
     CARD.write(tmp_path)
-    with pytest.raises(ExportError, match="not an exported program"):
+    with pytest.raises(ProgramError, match="not an exported program"):
         open_program(tmp_path / "alone.pt2")
 
 

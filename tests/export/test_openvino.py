@@ -10,10 +10,10 @@ import pytest
 from export.errors import ExportError
 from export.onnx import engines as onnx_engines
 from export.onnx.exporter import FP16, FP32, INT8, OnnxExporter
-from export.program import open_program
 from export.protocol import render
 from export.verification.integers import layers_of
 from runtime.backends.openvino import compiled_model
+from tadsr.program import open_program
 from tests.export.programs import needs_int8
 
 needs_openvino = pytest.mark.skipif(

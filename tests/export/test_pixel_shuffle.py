@@ -18,8 +18,8 @@ from export.onnx.exporter import FP32, INT8, OnnxExporter, pixel_shuffle
 from export.onnx.int8 import quantized_tensors
 from export.onnx.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
 from export.onnx.torch_onnx import OPSET
-from export.program import open_program
 from export.verification.tiles import photo_like
+from tadsr.program import open_program
 from tests.export.programs import needs_int8
 
 SIZES = st.integers(1, 5)

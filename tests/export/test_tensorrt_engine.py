@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from export.program import open_program
 from export.protocol import render
 from export.tensorrt import engine
 from export.tensorrt import exporter as tensorrt
 from runtime.backends import build_engine
 from runtime.backends.build_engine import Gpu
 from runtime.cache import VARIABLE
+from tadsr.program import open_program
 from tests.export import tensorrt_stand_in
 from tests.export.programs import CARD
 

@@ -10,9 +10,9 @@ from onnx import helper, numpy_helper
 
 from export.errors import ExportError
 from export.onnx.graph import Graph
-from export.program import open_program
 from export.tensorrt import rendering, rules
 from export.tensorrt.rules import ROUND, RULES, UNROUND
+from tadsr.program import open_program
 from tests.export.programs import needs_int8
 
 Break = Callable[[onnx.ModelProto], str]

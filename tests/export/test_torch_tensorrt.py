@@ -10,10 +10,10 @@ import torch
 
 from export import local
 from export.errors import ExportError
-from export.program import Program, open_program
 from export.tensorrt import torch_tensorrt
 from export.tensorrt.torch_tensorrt import FP16, FP32
 from runtime.cache import VARIABLE
+from tadsr.program import Program, open_program
 from tests.export.programs import TILE
 
 

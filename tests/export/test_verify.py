@@ -9,10 +9,10 @@ import pytest
 
 from compress.reporting.results import describe_check, read_report
 from export.bundle import bundle
-from export.program import open_program
 from export.verify import verify
 from runtime.bundle import read_bundle, write_bundle
 from runtime.errors import BundleError
+from tadsr.program import open_program
 from tests.export.test_onnx import run
 
 

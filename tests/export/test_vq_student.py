@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from export.exporters import EXPORTERS
-from export.program import for_tile, open_program
 from export.protocol import MADE_FROM, Exporter, missing, render
+from tadsr.program import for_tile, open_program
 from tests.export.programs import HAS_TORCHAO, TILE, vq_network, write_programs
 
 

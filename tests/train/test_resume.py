@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tadsr.program import open_program
 from tests.tiny import LR_ENCODER, write_networks, write_photos, write_preset
 from train.engine.checkpoints import describe, save_network
-from train.evaluation.programs import open_program
 from train.networks.lr_encoder import LREncoder
 
 STEPS = 60
@@ -101,7 +101,7 @@ def test_a_killed_run_resumes_with_bit_identical_losses(stage: str, folder: Path
         assert ours.keys() == theirs.keys()
         assert all(ours[key].equal(theirs[key]) for key in theirs), file.name
     for file in whole.glob("*.pt2"):
-        programs = [open_program(out / file.name)[0].state_dict for out in (killed, whole)]
+        programs = [open_program(out / file.name).exported.state_dict for out in (killed, whole)]
         assert programs[0].keys() == programs[1].keys()
         assert all(programs[0][key].equal(programs[1][key]) for key in programs[1]), file.name
 

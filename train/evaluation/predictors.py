@@ -14,13 +14,13 @@ import runtime
 from runtime.backends import runnable
 from runtime.backends.choice import AUTO
 from runtime.manifest import PRECISIONS
+from tadsr.program import open_program
 from train.diffusion import process as diffusion
 from train.diffusion.latents import bind, condition, scale_of
 from train.diffusion.pixels import from_tensor, to_model, to_picture, to_tensor
 from train.engine.checkpoints import load_autoencoder, load_unet, network_kind
 from train.engine.errors import TrainError
 from train.evaluation.macs import macs_per_pixel
-from train.evaluation.programs import open_program
 from train.evaluation.scoring import Picture
 from train.networks.families import AnyAutoencoder, AnyUNet
 
@@ -130,8 +130,8 @@ def _open_bundle(path: Path, backend: str, precision: str) -> Predictor:
 
 
 def _open_program(path: Path) -> Predictor:
-    program, metadata = open_program(path)
-    network = program.module()
+    program = open_program(path)
+    network, metadata = program.exported.module(), program.metadata
     return Predictor(
         lambda lr, hr: _padded(network, lr, metadata.align, metadata.scale, least=2),
         path.stat().st_size,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export.preflight.judge import BACKENDS, Finding, Verdict, check
-from export.program import Program, open_program
+from tadsr.program import Program, open_program
 from tests.export.preflight.one_op import OPERATIONS, SIDE, program_of
 from tests.export.programs import CARD, needs_int8
 from tests.export.test_onnx import run

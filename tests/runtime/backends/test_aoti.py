@@ -152,7 +152,7 @@ def test_what_the_exporter_builds_agrees_with_onnx_runtime(programs: Path, tmp_p
     from export.bundle import bundle as export
     from export.local import build as build_here
     from export.onnx import exporter as onnx
-    from export.program import open_program
+    from tadsr.program import open_program
 
     bundle = export([programs / "student.pt2"], tmp_path / "tiny.tadsr", (onnx.FP32,))
     build_here(FP32, open_program(programs / "student.pt2"))

@@ -157,8 +157,8 @@ def test_an_exported_package_arrives_whole(mac: pytest.MonkeyPatch, programs: Pa
     from export.bundle import _one_file
     from export.coreml import exporter as coreml
     from export.coreml.package import read_package
-    from export.program import open_program
     from runtime.archives import unpack
+    from tadsr.program import open_program
 
     path = tmp_path / "tiny.mlpackage"
     coreml.FP16.export(open_program(programs / f"student.{TILE}.pt2"), path)

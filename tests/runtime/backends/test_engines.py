@@ -35,7 +35,7 @@ def bundle(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """One network in every file that an engine of this machine takes."""
     from export.executorch import exporter as executorch
     from export.onnx import exporter as onnx
-    from export.program import open_program
+    from tadsr.program import open_program
 
     folder = tmp_path_factory.mktemp("engines")
     files = {}

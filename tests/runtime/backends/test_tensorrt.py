@@ -161,8 +161,8 @@ def test_a_real_engine_agrees_with_onnx_runtime(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from export.onnx import exporter as onnx
-    from export.program import open_program
     from export.tensorrt import exporter
+    from tadsr.program import open_program
 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     program = open_program(programs / "student.pt2")

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from export.errors import ExportError
-from export.program import for_tile, open_program
+from tadsr.program import ProgramError, for_tile, open_program
 from tests.export.programs import TILE, needs_int8
 
 
@@ -15,7 +14,7 @@ from tests.export.programs import TILE, needs_int8
 def test_for_one_tile_the_same_is_computed(programs: Path, name: str) -> None:
     program = open_program(programs / f"{name}.pt2")
     sized = for_tile(program, 2 * TILE)
-    assert (sized.tile, sized.precision, sized.card) == (2 * TILE, program.precision, program.card)
+    assert (sized.tile, sized.precision, sized.metadata) == (2 * TILE, program.precision, program.metadata)
     tile = torch.rand(1, 3, 2 * TILE, 2 * TILE)
     torch.testing.assert_close(sized.exported.module()(tile), program.exported.module()(tile), rtol=0, atol=1e-6)
     assert all(
@@ -29,8 +28,8 @@ def test_for_one_tile_the_same_is_computed(programs: Path, name: str) -> None:
 
 def test_tiles_that_it_cannot_have(programs: Path) -> None:
     free, sized = (open_program(programs / name) for name in ("student.pt2", f"student.{TILE}.pt2"))
-    with pytest.raises(ExportError, match=f"is for tiles of {TILE} only; give the program of free sizes"):
+    with pytest.raises(ProgramError, match=f"is for tiles of {TILE} only; give the program of free sizes"):
         for_tile(sized, 2 * TILE)
     for side in (TILE + 1, 0, -2):
-        with pytest.raises(ExportError, match=f"tiles are multiples of 2, not {side}"):
+        with pytest.raises(ProgramError, match=f"tiles are multiples of 2, not {side}"):
             for_tile(free, side)
