@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
+COMMITTED = Path(__file__).parent / "reference" / "golden"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -19,8 +20,9 @@ def shared(relative: str) -> Path:
 
 
 def golden(name: str) -> Path:
-    """The path of a file with numbers of the official code, or a skip of the calling test."""
-    return shared(f"reference/golden/{name}")
+    """The path of a file with numbers of the official code: a committed one, or a skip of the calling test."""
+    committed = COMMITTED / name
+    return committed if committed.exists() else shared(f"reference/golden/{name}")
 
 
 class Validation(NamedTuple):

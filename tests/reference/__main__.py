@@ -8,6 +8,9 @@ from tadsr import commands
 from tests.reference import Line, check_folder
 from tests.reference.folder import GoldenFolder
 
+COMMITTED = Path(__file__).with_name("golden")
+"""What every clone has."""
+
 
 def render(line: Line) -> str:
     """One line of the report."""
@@ -25,7 +28,9 @@ def main() -> None:
         description="Compare networks, samplers, losses, degradation and tiling with numbers of the official code.",
         epilog="exit code: 0 all within tolerance, 1 some are not, 2 the folder cannot be read",
     )
-    parser.add_argument("--golden", type=Path, required=True, metavar="DIR", help="a folder with meta.json and goldens")
+    parser.add_argument(
+        "--golden", type=Path, default=COMMITTED, metavar="DIR", help="a folder with meta.json and goldens"
+    )
     folder = GoldenFolder(parser.parse_args().golden)
     total = failed = 0
     for line in check_folder(folder):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.reference.seeded_weights import filled
-from tests.train.test_swin_unet import SMALL
+from tests.train.networks.test_swin_unet import SMALL
 from train.engine.errors import TrainError
 from train.networks.swin_unet import SwinUNet
 from train.official import load_official, read_official

@@ -16,8 +16,8 @@ from tadsr import commands
 from tests.reference import Line, check_folder
 from tests.reference import __main__ as parity
 from tests.reference.folder import GoldenFolder
+from tests.reference.own_goldens import write_goldens
 from tests.shared import shared
-from tests.train.goldens import write_goldens
 from train.engine.errors import TrainError
 from train.networks import swin
 from train.networks.norm import GroupNorm
@@ -47,8 +47,9 @@ def official_copy(tmp_path: Path, *names: str) -> Path:
     return folder
 
 
-def test_the_official_numbers_are_reproduced() -> None:
-    folder = shared("reference/golden")
+@pytest.mark.parametrize("selection", ["committed", "all"])
+def test_the_official_numbers_are_reproduced(selection: str) -> None:
+    folder = parity.COMMITTED if selection == "committed" else shared("reference/golden")
     assert failures(folder) == []
     checked = {line.file for line in check_folder(GoldenFolder(folder))}
     expected = {path.name for path in folder.iterdir() if "_weights" not in path.name and path.suffix != ".md"}

@@ -17,7 +17,7 @@ from train.engine.checkpoints import describe, save_network
 from train.networks.lr_encoder import LREncoder
 
 STEPS = 60
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from train.finetuning.settings import FinetuneSettings
 from train.finetuning.task import FinetuneTask
 from train.teacher import TeacherSettings, TeacherTask
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS, BATCH = 4, 8
 STAGES: dict[str, tuple[type[TrainingSettings], type, tuple[str, ...]]] = {
     "train.autoencoder": (AutoencoderSettings, AutoencoderTask, ()),
