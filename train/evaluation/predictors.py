@@ -57,7 +57,7 @@ class Predictor:
     parameters: int | None = None
     """Numbers in the weights."""
     precision: str | None = None
-    """``fp32``, ``int8``, ..., of the one file of a bundle that runs."""
+    """``fp32``, ``int8``, ..., of a program or of the one file of a bundle that runs."""
     count_macs: Callable[[], int | None] = lambda: None
     """Counts for ``macs_per_pixel``."""
 
@@ -136,6 +136,7 @@ def _open_program(path: Path) -> Predictor:
         lambda lr, hr: _padded(network, lr, metadata.align, metadata.scale, least=2),
         path.stat().st_size,
         metadata.parameters,
+        program.precision,
         count_macs=lambda: metadata.macs_per_pixel,
     )
 

@@ -44,6 +44,7 @@ def test_a_program_says_what_its_metadata_say(programs: Path) -> None:
     assert program.predict(LR, None).shape == (40, 28, 3)
     assert program.size == (programs / "student.pt2").stat().st_size
     assert (program.parameters, program.macs_per_pixel) == (CARD.parameters, CARD.macs_per_pixel)
+    assert program.precision == "fp32"
 
 
 def test_a_bundle_is_one_of_its_files(toy_bundle: Path) -> None:
