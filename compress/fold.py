@@ -38,8 +38,8 @@ from train.networks.vq import VQAutoencoder
 TILES = [128, 256, 512]
 
 
-def write_programs(network: Deployed, settings: FoldSettings) -> list[Path]:
-    """Measure the radii on photos and write the programs and their metadata into the run's folder."""
+def write_programs(network: Deployed, settings: FoldSettings, command: str) -> list[Path]:
+    """Measure the radii on photos and write the programs and their metadata into ``settings.out`` -> their paths."""
     align, scale = network.student.stride, settings.model.scale
     radius = receptive_radius(network, align, scale)
     photos = measuring_crops(some_photos(settings, 12))
@@ -57,7 +57,7 @@ def write_programs(network: Deployed, settings: FoldSettings) -> list[Path]:
         provenance={
             "method": "TAD-SR (arXiv 2408.07476), finetuned and folded for z_T = z_y",
             "photos": f"licences: {seen_licences(settings)}",
-            **_sources(settings, ("autoencoder", "student", "lr_encoder", "decoder")),
+            **_sources(settings, ("autoencoder", "student", "lr_encoder", "decoder"), command),
         },
     )
     programs = {None: export_program(network)} | {tile: export_static(network, tile) for tile in program_metadata.tiles}
@@ -68,8 +68,8 @@ def write_programs(network: Deployed, settings: FoldSettings) -> list[Path]:
     return list(paths)
 
 
-def write_reference(network: DeployedReference, settings: FoldSettings) -> list[Path]:
-    """Write the one program and its metadata of ResShift's own network into the run's folder."""
+def write_reference(network: DeployedReference, settings: FoldSettings, command: str) -> list[Path]:
+    """Write the one program of ResShift's own network and its metadata into ``settings.out`` -> its path."""
     align = network.student.stride * network.student.config.lq_factor
     program_metadata = ProgramMetadata(
         name=settings.name,
@@ -84,7 +84,7 @@ def write_reference(network: DeployedReference, settings: FoldSettings) -> list[
         provenance={
             "method": "ResShift's network after one-step distillation, folded with constant noise",
             "noise": {"seed": settings.seed},
-            **_sources(settings, ("autoencoder", "student")),
+            **_sources(settings, ("autoencoder", "student"), command),
         },
     )
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -94,10 +94,10 @@ def write_reference(network: DeployedReference, settings: FoldSettings) -> list[
     return [path]
 
 
-def _sources(settings: FoldSettings, names: Sequence[str]) -> dict[str, Any]:
+def _sources(settings: FoldSettings, names: Sequence[str], command: str) -> dict[str, Any]:
     files = {name: getattr(settings, name) for name in names}
     known = {name: _identity(path) for name, path in files.items() if path is not None}
-    return {**known, "command": commands.typed("compress.fold"), "torch": metadata.version("torch")}
+    return {**known, "command": command, "torch": metadata.version("torch")}
 
 
 def _identity(path: Path) -> dict[str, Any]:
@@ -113,20 +113,20 @@ def measuring_crops(photos: list[Picture], side: int = 256) -> list[Tensor]:
     return [torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255 for crop in crops]
 
 
-def _mobile(settings: FoldSettings, networks: Networks) -> list[Path]:
+def _mobile(settings: FoldSettings, networks: Networks, command: str) -> list[Path]:
     """A mobile student, in the latents of either autoencoder: folded, written, measured."""
     check_report(settings.pairs, settings.report)
     settings.out.mkdir(parents=True, exist_ok=True)
     network = fold(networks.decoder, networks.student, networks.lr_encoder, networks.schedule, networks.scale)
-    paths = write_programs(network, settings)
+    paths = write_programs(network, settings, command)
     if settings.pairs is not None and settings.report is not None:
-        provenance = {"command": commands.typed("compress.fold"), "seed": settings.seed}
+        provenance = {"command": command, "seed": settings.seed}
         for row in add_rows(networks, paths[0], settings.pairs, settings.report, provenance):
             commands.say(f"{settings.report}: {summary(row)}")
     return paths
 
 
-def _reference(settings: FoldSettings, student: SwinUNet, sampling: Sampling) -> list[Path]:
+def _reference(settings: FoldSettings, student: SwinUNet, sampling: Sampling, command: str) -> list[Path]:
     """ResShift's own network: folded and written."""
     if settings.pairs is not None or settings.report is not None:
         raise TrainError("--report: rows are of programs of free size, and this student's is of one; leave it out")
@@ -134,17 +134,18 @@ def _reference(settings: FoldSettings, student: SwinUNet, sampling: Sampling) ->
     if not isinstance(autoencoder, VQAutoencoder):
         raise TrainError(f"{settings.autoencoder}: this student belongs to a VQ autoencoder; give its file")
     network = fold_reference(autoencoder, student, diffusion.schedule(sampling.diffusion), settings.tile, settings.seed)
-    return write_reference(network, settings)
+    return write_reference(network, settings, command)
 
 
-def main() -> None:
-    settings = parse(FoldSettings, "compress.fold", "Fold a finetuned student into static graphs.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(FoldSettings, "compress.fold", "Fold a finetuned student into static graphs.", argv)
+    command = commands.typed("compress.fold", argv)
     student, sampling = load_student(settings)
     if isinstance(student, SwinUNet):
-        paths = _reference(settings, student, sampling)
+        paths = _reference(settings, student, sampling, command)
     else:
         assert isinstance(student, UNet)
-        paths = _mobile(settings, load_networks(settings, student, sampling))
+        paths = _mobile(settings, load_networks(settings, student, sampling), command)
     for path in paths:
         commands.say(f"wrote {path}")
 

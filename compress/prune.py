@@ -3,6 +3,7 @@
 Writes ``autoencoder.safetensors``, which every stage takes in the place of the full one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +31,13 @@ def summary(full: Part, pruned: Part) -> str:
     )
 
 
-def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Path, report: Path) -> StageResult:
+def measured(
+    task: PruneTask, trained: Part, settings: PruneSettings, pairs: Path, report: Path, command: str
+) -> StageResult:
     """The row ``pruned``, compared with ``full-decoder``, which is measured before it: the student with either."""
     latents = task.inputs.cpu()
     assert isinstance(latents, StudentLatents)
-    provenance = {"command": commands.typed("compress.prune"), "seed": settings.seed}
+    provenance = {"command": command, "seed": settings.seed}
     full, pruned = task.full.cpu(), trained.cpu()
     whole = predictor(latents, full, settings.seed)
     measure("full-decoder", whole, pairs, report, baseline=None, provenance=provenance)
@@ -49,8 +52,8 @@ def measured(task: PruneTask, trained: Part, settings: PruneSettings, pairs: Pat
     )
 
 
-def main() -> None:
-    settings = parse(PruneSettings, "compress.prune", "Prune the autoencoder's decoder and finetune what is left.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(PruneSettings, "compress.prune", "Prune the autoencoder's decoder and finetune it.", argv)
     check(settings)
     check_report(settings.pairs, settings.report)
     run = replace(settings, pairs=None, report=None)  # they change nothing of the run, which may be measured later
@@ -63,7 +66,8 @@ def main() -> None:
     commands.say(summary(task.full, trained))
     commands.say(f"wrote {settings.out / 'autoencoder.safetensors'}")
     if settings.pairs is not None and settings.report is not None:
-        row = measured(task, trained, settings, settings.pairs, settings.report)
+        command = commands.typed("compress.prune", argv)
+        row = measured(task, trained, settings, settings.pairs, settings.report, command)
         commands.say(f"{settings.report}: {row_summary(row)}")
 
 

@@ -3,7 +3,7 @@
 import logging
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runtime.errors import TadsrError
 from tadsr.packages import PACKAGES
@@ -30,9 +30,9 @@ def run(main: Callable[[], None], *, resumes: bool = False) -> None:
         sys.exit(130)
 
 
-def typed(module: str) -> str:
-    """The command line of a ``python -m`` command that is running, as it can be typed again."""
-    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+def typed(module: str, argv: Sequence[str] | None = None) -> str:
+    """The command line of a ``python -m`` command with these arguments (None: this process's), to be typed again."""
+    return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
 
 
 def explain(error: TadsrError | OSError) -> str:

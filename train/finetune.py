@@ -5,6 +5,8 @@ Writes ``deployed_student.safetensors`` and ``lr_encoder.safetensors``, and the 
 makes one static graph of them.
 """
 
+from collections.abc import Sequence
+
 from tadsr import commands
 from train.engine.loop import train
 from train.engine.settings import parse
@@ -13,8 +15,8 @@ from train.finetuning.settings import FinetuneSettings
 from train.finetuning.task import FinetuneTask
 
 
-def main() -> None:
-    settings = parse(FinetuneSettings, "train.finetune", "Finetune the student as it will be deployed.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(FinetuneSettings, "train.finetune", "Finetune the student as it will be deployed.", argv)
     dataset = training_data(settings)
     train(FinetuneTask(settings, dataset), settings, dataset)
 

@@ -1,1 +1,1 @@
-"""Structured pruning: channels that go together, what each is worth, the widths a budget leaves, the finetuning."""
+"""Structured pruning: channel groups, their importance, the widths that a budget leaves, and the finetuning."""

@@ -1,4 +1,4 @@
-"""Widths by global budgets: what is worth least for what it costs goes first."""
+"""Widths by global budgets: the channels that are least important for what they cost go first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Cost:
     reads: int | None
     writes: int | None
 
-    def at(self, shares: Sequence[float]) -> float:
-        """The cost where of coupling i the share ``shares[i]`` of channels is left: it grows with both widths."""
-        return self.full * _share(shares, self.reads) * _share(shares, self.writes)
+    def at(self, widths: Sequence[float]) -> float:
+        """The cost where the fraction ``widths[i]`` of coupling i's channels is left: it grows with both widths."""
+        return self.full * _fraction(widths, self.reads) * _fraction(widths, self.writes)
 
 
 def layer_costs(couplings: Sequence[Coupling], full: Mapping[str, float]) -> list[Cost]:
@@ -30,76 +30,81 @@ def layer_costs(couplings: Sequence[Coupling], full: Mapping[str, float]) -> lis
     return [Cost(cost, reads.get(name), writes.get(name)) for name, cost in full.items()]
 
 
-def units(importance: Tensor, coupling: Coupling, multiple: int) -> list[Tensor]:
-    """The channels of a coupling in the portions that can go, least important first.
+def channel_groups(importance: Tensor, coupling: Coupling, multiple: int) -> list[Tensor]:
+    """The channels of a coupling in groups that are only removed as one, least important first.
 
-    Channels that are normalised together go together, so that the others' statistics stay as they are; else portions
-    of ``multiple`` channels, widths that engines like.
+    Channels that are normalised together are a group, so that the others' statistics stay as they are; else groups
+    have ``multiple`` channels, for widths that engines like.
     """
-    if coupling.together > 1:
-        blocks = torch.arange(coupling.channels).view(-1, coupling.together)
-        return list(blocks[importance[blocks].sum(1).argsort(stable=True)])
+    if coupling.group_size > 1:
+        normalised = torch.arange(coupling.channels).view(-1, coupling.group_size)
+        return list(normalised[importance[normalised].sum(1).argsort(stable=True)])
     return list(importance.argsort(stable=True).split(multiple))
 
 
-def choose(
+def choose_channels(
     importance: Sequence[Tensor],
-    portions: Sequence[Sequence[Tensor]],
+    groups: Sequence[Sequence[Tensor]],
     costs: Mapping[str, Sequence[Cost]],
     budgets: Mapping[str, float],
 ) -> list[Tensor]:
     """Which channels stay, a mask [channels] per coupling, so that of every cost at most ``budgets`` of it are left.
 
-    One portion after the other goes, that with the least importance for the share it saves, at the widths then reached,
-    of the costs that are still over their budgets; the last portion of a coupling stays. What the budgets then still
-    have room for, beside a last portion that was larger than it had to be, comes back, the most important first. Raises
+    One group after the other goes, that with the least importance for the cost it saves, at the widths then reached,
+    of the costs that are still over their budgets; the last group of a coupling stays. What the budgets then still
+    have room for, beside a last group that was larger than it had to be, comes back, the most important first. Raises
     ``TrainError`` where even the fewest channels cost more.
     """
-    full = {name: sum(cost.full for cost in each) for name, each in costs.items()}
-    worth = [[float(values[portion].sum()) for portion in of] for values, of in zip(importance, portions, strict=True)]
-    channels = [[len(portion) for portion in of] for of in portions]
+    full = {name: sum(cost.full for cost in layers) for name, layers in costs.items()}
+    group_importance = [
+        [float(values[group].sum()) for group in of_coupling]
+        for values, of_coupling in zip(importance, groups, strict=True)
+    ]
+    sizes = [[len(group) for group in of_coupling] for of_coupling in groups]
 
-    def left(gone: Sequence[int]) -> dict[str, float]:
-        """The share of every cost that is left without so many portions of every coupling."""
-        shares = [sum(each[n:]) / sum(each) for each, n in zip(channels, gone, strict=True)]
-        return {name: sum(cost.at(shares) for cost in each) / full[name] for name, each in costs.items()}
+    def remaining(removed: Sequence[int]) -> dict[str, float]:
+        """The fraction of every cost that is left without so many groups of every coupling."""
+        widths = [sum(of_coupling[n:]) / sum(of_coupling) for of_coupling, n in zip(sizes, removed, strict=True)]
+        return {name: sum(cost.at(widths) for cost in layers) / full[name] for name, layers in costs.items()}
 
-    gone = [0] * len(portions)
-    while over := {name: share for name, share in left(gone).items() if share > budgets[name]}:
+    removed = [0] * len(groups)
+    while over := {name: left for name, left in remaining(removed).items() if left > budgets[name]}:
         rates: dict[int, float] = {}
-        for i, of in enumerate(worth):
-            if gone[i] < len(of) - 1:
-                without = left(_changed(gone, i, 1))
-                rates[i] = of[gone[i]] / sum(share - without[name] for name, share in over.items())
+        for i, of_coupling in enumerate(group_importance):
+            if removed[i] < len(of_coupling) - 1:
+                without = remaining(_changed(removed, i, 1))
+                rates[i] = of_coupling[removed[i]] / sum(left - without[name] for name, left in over.items())
         if not rates:
-            name, share = next(iter(over.items()))
+            name, left = next(iter(over.items()))
             raise TrainError(
-                f"--{name} {budgets[name]:g}: no width can meet it; with the fewest channels everywhere {share:.3f} is "
+                f"--{name} {budgets[name]:g}: no width can meet it; with the fewest channels everywhere {left:.3f} is "
                 "left; give more, or a smaller --multiple"
             )
-        gone[min(rates, key=rates.__getitem__)] += 1
+        removed[min(rates, key=rates.__getitem__)] += 1
 
-    def fits(gone: Sequence[int]) -> bool:
-        return all(share <= budgets[name] for name, share in left(gone).items())
+    def fits(removed: Sequence[int]) -> bool:
+        return all(left <= budgets[name] for name, left in remaining(removed).items())
 
-    while fitting := [i for i, n in enumerate(gone) if n > 0 and fits(_changed(gone, i, -1))]:
-        gone[max(fitting, key=lambda i: worth[i][gone[i] - 1])] -= 1
-    return [_without(of[:n], len(values)) for of, n, values in zip(portions, gone, importance, strict=True)]
+    while fitting := [i for i, n in enumerate(removed) if n > 0 and fits(_changed(removed, i, -1))]:
+        removed[max(fitting, key=lambda i: group_importance[i][removed[i] - 1])] -= 1
+    return [
+        _mask(of_coupling[:n], len(values)) for of_coupling, n, values in zip(groups, removed, importance, strict=True)
+    ]
 
 
 def _changed(counts: Sequence[int], i: int, by: int) -> list[int]:
     return [*counts[:i], counts[i] + by, *counts[i + 1 :]]
 
 
-def _without(portions: Sequence[Tensor], channels: int) -> Tensor:
+def _mask(removed: Sequence[Tensor], channels: int) -> Tensor:
     mask = torch.ones(channels, dtype=torch.bool)
-    for portion in portions:
-        mask[portion] = False
+    for group in removed:
+        mask[group] = False
     return mask
 
 
-def _share(shares: Sequence[float], coupling: int | None) -> float:
-    return 1.0 if coupling is None else shares[coupling]
+def _fraction(widths: Sequence[float], coupling: int | None) -> float:
+    return 1.0 if coupling is None else widths[coupling]
 
 
 @torch.no_grad()

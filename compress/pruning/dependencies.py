@@ -24,12 +24,12 @@ class Coupling:
     """Convolutions that read them: the shared channel [inputs] of every input."""
     norms: tuple[str, ...]
     """Group normalisations on the way."""
-    together: int
+    group_size: int
     """So many neighbouring channels are normalised together, 1 without a normalisation."""
 
 
 def couplings(network: nn.Module, example: Tensor) -> list[Coupling]:
-    """All couplings of a network of convolutions and group normalisations; what it reads and what it answers are fixed.
+    """All couplings of a network of convolutions and group normalisations; its inputs and its outputs are fixed.
 
     ``example`` [N, C, h, w] is an input. Raises ``TrainError`` where Torch-Pruning is not installed.
     """
@@ -42,8 +42,8 @@ def couplings(network: nn.Module, example: Tensor) -> list[Coupling]:
         if isinstance(node.module, nn.PixelShuffle):
             _map_shuffle(node)
     names = {module: name for name, module in traced.named_modules()}
-    found = (_coupling(graph, group, names) for group in graph.get_all_groups(root_module_types=[nn.Conv2d]))
-    return [coupling for coupling in found if coupling is not None]
+    coupled = (_coupling(graph, group, names) for group in graph.get_all_groups(root_module_types=[nn.Conv2d]))
+    return [coupling for coupling in coupled if coupling is not None]
 
 
 def _library() -> Any:
@@ -54,7 +54,7 @@ def _library() -> Any:
 
 
 def _coupling(graph: Any, group: Any, names: dict[nn.Module, str]) -> Coupling | None:
-    """The coupling of a group of layers, or None where nobody reads its channels: they are the network's answer."""
+    """The coupling of a group of layers, or None where nobody reads its channels: they are the network's outputs."""
     readers = [module for module, writes, _, _ in _convolutions(graph, group) if not writes]
     if not readers:
         return None
@@ -63,15 +63,15 @@ def _coupling(graph: Any, group: Any, names: dict[nn.Module, str]) -> Coupling |
     handler = graph.get_pruner_of_module(smallest).prune_in_channels
     whole = graph.get_pruning_group(smallest, handler, list(range(smallest.in_channels)))
     sides: dict[bool, dict[str, Tensor]] = {True: {}, False: {}}
-    for module, writes, own, shared in _convolutions(graph, whole):
-        sides[writes][names[module]] = torch.tensor(shared)[torch.tensor(own).argsort()]
+    for module, writes, channels, shared in _convolutions(graph, whole):
+        sides[writes][names[module]] = torch.tensor(shared)[torch.tensor(channels).argsort()]
     norms = [dep.target.module for dep, _ in whole if isinstance(dep.target.module, nn.GroupNorm)]
     return Coupling(
         channels=smallest.in_channels,
         writers=sides[True],
         readers=sides[False],
         norms=tuple(dict.fromkeys(names[norm] for norm in norms)),
-        together=max((norm.num_channels // norm.num_groups for norm in norms), default=1),
+        group_size=max((norm.num_channels // norm.num_groups for norm in norms), default=1),
     )
 
 

@@ -1,4 +1,4 @@
-"""What pruning can be told."""
+"""Settings of pruning."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,20 @@ from train.engine.settings import TrainingSettings
 class PruneSettings(TrainingSettings):
     """Settings of pruning and of the finetuning after it."""
 
-    autoencoder: Path = Path("runs/fold/autoencoder.safetensors")
-    """Weights of the autoencoder: what ``compress.fold`` wrote beside the student or, where it trained no decoder, was
-    given."""
-    student: Path = Path("runs/fold/deployed_student.safetensors")
+    autoencoder: Path = Path("runs/finetune/autoencoder.safetensors")
+    """Weights of the autoencoder: what ``train.finetune`` wrote beside the student or, where it trained no decoder,
+    started from."""
+    student: Path = Path("runs/finetune/deployed_student.safetensors")
     """Weights of the one-step student whose latents the decoder is finetuned on."""
     lr_encoder: Path | None = None
     """Weights of the deployed LR encoder that gives the student its z_y; else the autoencoder's own encoder does."""
     part: Literal["decoder", "encoder"] = "decoder"
     """What is pruned. The encoder is finetuned on enlarged LQ pictures; it needs no student."""
     macs: float = 0.7
-    """Multiply-accumulates that are left of the part's convolutions, as a share of those in --autoencoder's file."""
+    """Multiply-accumulates that are left of the part's convolutions, as a fraction of those in --autoencoder's file."""
     parameters: float = 1.0
-    """Weights that are left of the part's convolutions, as a share: a second budget, for networks whose parameters lie
-    where the resolution is low."""
+    """Weights that are left of the part's convolutions, as a fraction: a second budget, for networks whose parameters
+    lie where the resolution is low."""
     multiple: int = 4
     """Channels go so many at a time, for widths that engines like; where a normalisation takes several channels
     together, they go together instead."""
@@ -44,7 +44,7 @@ def check(settings: PruneSettings) -> None:
     """Raise ``TrainError`` for the first value that cannot work."""
     for name in ("macs", "parameters"):
         if not 0 < getattr(settings, name) <= 1:
-            raise TrainError(f"--{name} {getattr(settings, name):g}: a share, give more than 0 and at most 1")
+            raise TrainError(f"--{name} {getattr(settings, name):g}: a fraction, give more than 0 and at most 1")
     for name in ("multiple", "measured_batches"):
         if getattr(settings, name) < 1:
             raise TrainError(f"--{name} {getattr(settings, name)}: give 1 or more")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from compress.pruning.channels import pruned
 from compress.pruning.part import Part
-from compress.pruning.plan import pruned
 from compress.pruning.settings import PruneSettings, check
 from train.data.crops import Sample
 from train.diffusion.pixels import to_picture

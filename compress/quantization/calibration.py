@@ -23,34 +23,34 @@ import nncf
 from nncf.experimental.torch.fx import quantize_pt2e
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-CROPS_EACH = 4
+CROPS_PER_PICTURE = 4
 """Crops of every picture that ranges are measured on."""
-TOGETHER = 16
-"""Crops that a program is given at once."""
+CROPS_PER_BATCH = 16
+"""Crops that a program computes at once."""
 
 Ranges = dict[str, float]
 """The largest magnitude of every int8 activation, by the name of the node that makes it."""
 
 
 def calibration_tiles(dataset: Dataset[Sample], settings: TrainingSettings, pictures: int) -> list[Tensor]:
-    """``CROPS_EACH`` LR crops for each of so many pictures, in batches [N, 3, h, w] in [0, 1].
+    """``CROPS_PER_PICTURE`` LR crops for each of so many pictures, in batches [N, 3, h, w] in [0, 1].
 
     Raises ``TrainError`` where there are not so many pictures.
     """
-    there = _count(dataset, settings)
-    if there is not None and there < pictures:
+    available = _count(dataset, settings)
+    if available is not None and available < pictures:
         raise TrainError(
-            f"{settings.photos}: {there} pictures, and the ranges are to be measured on {pictures}; "
-            f"give more photos{f', or --calibration {there}' if there else ''}"
+            f"{settings.photos}: {available} pictures, and the ranges are to be measured on {pictures}; "
+            f"give more photos{f', or --calibration {available}' if available else ''}"
         )
-    crops = torch.stack([dataset[i]["lq"] for i in range(CROPS_EACH * pictures)])
-    return list(crops.split(TOGETHER))
+    crops = torch.stack([dataset[i]["lq"] for i in range(CROPS_PER_PICTURE * pictures)])
+    return list(crops.split(CROPS_PER_BATCH))
 
 
 def _count(dataset: Dataset[Sample], settings: TrainingSettings) -> int | None:
     """Pictures of a run, or None where they are only drawn from, never counted."""
     if isinstance(dataset, TeacherSamples):
-        return len(dataset) // CROPS_EACH
+        return len(dataset) // CROPS_PER_PICTURE
     photos = training_photos(settings)
     return len(photos) if isinstance(photos, Sequence) else None
 

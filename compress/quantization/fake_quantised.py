@@ -29,7 +29,7 @@ class FakeQuantised(nn.Module):
         super().__init__()
         self.program = prepare_qat_pt2e(copy.deepcopy(graph), Int8Quantizer(keep_float))
         _share_names(self.program)
-        for node, fake in self._roundings():
+        for node, fake in self._fake_quants():
             if isinstance(fake, LearntRange):
                 fake.set_range(ranges[node.all_input_nodes[0].name])
             else:
@@ -46,53 +46,53 @@ class FakeQuantised(nn.Module):
         self.training = mode
         return self
 
-    def roundings_of(self) -> dict[str, tuple[FakeQuantize, ...]]:
-        """What rounds, by the name of every INT8 layer: a convolution's input and weights, a sum's result."""
-        found: dict[str, tuple[FakeQuantize, ...]] = {}
-        by_node = dict(self._roundings())
+    def layer_fake_quants(self) -> dict[str, tuple[FakeQuantize, ...]]:
+        """Fake quantisations by the INT8 layer's name: of a convolution's input and weights, of a sum's result."""
+        by_layer: dict[str, tuple[FakeQuantize, ...]] = {}
+        by_node = dict(self._fake_quants())
         for node in self.program.graph.nodes:
             sources = node.all_input_nodes[:2] if is_convolution(node) else list(node.users) if is_sum(node) else []
             fakes = [by_node[source] for source in sources if source in by_node]
             if len(fakes) == (2 if is_convolution(node) else 1):
-                found[layer_name(node)] = tuple(fakes)
-        return found
+                by_layer[layer_name(node)] = tuple(fakes)
+        return by_layer
 
     @contextmanager
-    def only(self, roundings: Collection[FakeQuantize]) -> Iterator[None]:
-        """Everything in float but these."""
-        everyone = {fake for _, fake in self._roundings()}
-        for fake in everyone:
-            fake.enable_fake_quant(fake in roundings)
+    def only(self, fake_quants: Collection[FakeQuantize]) -> Iterator[None]:
+        """Within this context only these fake quantisations round."""
+        all_fake_quants = {fake for _, fake in self._fake_quants()}
+        for fake in all_fake_quants:
+            fake.enable_fake_quant(fake in fake_quants)
         try:
             yield
         finally:
-            for fake in everyone:
+            for fake in all_fake_quants:
                 fake.enable_fake_quant()
 
     @torch.no_grad()
     def converted(self, tile: Tensor) -> GraphModule:
-        """The same with int8 weights and explicit quantisation, on the CPU; ``tile`` [N, 3, h, w] is any picture."""
+        """A copy with int8 weights and explicit quantisation, on the CPU; ``tile`` [N, 3, h, w] is any picture."""
         program = copy.deepcopy(self).cpu().program
         program(tile)  # scales of the weights as they are now, which after averaging are not those of the last step
         for parameter in program.parameters():
             parameter.data = parameter.data.contiguous()  # training had them channels-last; engines read plain ones
-        made = convert_pt2e(program)
-        allow_exported_model_train_eval(made)  # torch.export asks for eval mode
-        used = {str(node.target) for node in made.graph.nodes if node.op == "get_attr"}
-        for name in [name for name, _ in made.named_parameters() if name not in used]:
-            owner, _, own = name.rpartition(".")
-            delattr(made.get_submodule(owner), own)  # the float weights, which int8 ones stand in for
-        return made
+        converted = convert_pt2e(program)
+        allow_exported_model_train_eval(converted)  # torch.export asks for eval mode
+        used = {str(node.target) for node in converted.graph.nodes if node.op == "get_attr"}
+        for name in [name for name, _ in converted.named_parameters() if name not in used]:
+            owner, _, attribute = name.rpartition(".")
+            delattr(converted.get_submodule(owner), attribute)  # the float weights, which int8 ones stand in for
+        return converted
 
-    def _roundings(self) -> Iterator[tuple[Node, FakeQuantize]]:
+    def _fake_quants(self) -> Iterator[tuple[Node, FakeQuantize]]:
         for node in self.program.graph.nodes:
             if node.op == "call_module" and isinstance(module := self.program.get_submodule(node.target), FakeQuantize):
                 yield node, module
 
 
 def _share_names(program: GraphModule) -> None:
-    """One name for each rounding: PT2E gives those that several tensors share one for each, and checkpoints would hold
-    them as often.
+    """One name for each fake quantisation: PT2E gives those that several tensors share one for each, and checkpoints
+    would hold them as often.
     """
     names: dict[nn.Module, str] = {}
     for node in program.graph.nodes:

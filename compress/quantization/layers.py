@@ -10,8 +10,11 @@ from torch.fx import GraphModule, Interpreter, Node
 from train.engine.errors import TrainError
 from train.engine.suggestions import did_you_mean
 
-_CONVOLUTION = torch.ops.aten.conv2d.default
+CONVOLUTION = torch.ops.aten.conv2d.default
 ADD = torch.ops.aten.add.Tensor
+RELU = torch.ops.aten.relu.default
+PIXEL_SHUFFLE = torch.ops.aten.pixel_shuffle.default
+CONCATENATE = torch.ops.aten.cat.default
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Layer:
     name: str
     """Where it stood in the network: "student.middle.0.conv1", "student.middle.0.sum"."""
     macs: float
-    """Its multiply-accumulates as a share of the whole program's; 0 for a sum."""
+    """Its multiply-accumulates as a fraction of the whole program's; 0 for a sum."""
     in_float: bool
     """Whether it always stays so: a convolution that reads the picture itself or writes the result, with no other on
     that side, or whose weights are constants, and do not learn to live with roundings."""
@@ -29,7 +32,7 @@ class Layer:
 
 def is_convolution(node: Node) -> bool:
     """Whether a node of an exported program convolves."""
-    return node.op == "call_function" and node.target is _CONVOLUTION
+    return node.op == "call_function" and node.target is CONVOLUTION
 
 
 def is_depthwise(convolution: Node) -> bool:
@@ -68,7 +71,7 @@ def layers(graph: GraphModule, tile: Tensor) -> list[Layer]:
 
 
 def check_names(names: Collection[str], known: Collection[str], option: str) -> None:
-    """Raise ``TrainError``, which begins with the option, for the first name that is not known."""
+    """Raise ``TrainError``, whose text begins with the option, for the first name that is not known."""
     for name in names:
         if name not in known:
             raise TrainError(

@@ -2,17 +2,22 @@
 
 from collections.abc import Collection
 
-import torch
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpecBase, Quantizer
 from torchao.quantization.pt2e.quantizer import SharedQuantizationSpec as Shared
 
-from compress.quantization.layers import is_convolution, is_depthwise, is_sum, layer_name
+from compress.quantization.layers import (
+    CONCATENATE,
+    PIXEL_SHUFFLE,
+    RELU,
+    is_convolution,
+    is_depthwise,
+    is_sum,
+    layer_name,
+)
 from compress.quantization.spec import ACTIVATION, WEIGHT
 
-RELU = torch.ops.aten.relu.default
-PIXEL_SHUFFLE = torch.ops.aten.pixel_shuffle.default
-_SAME_SCALE = (RELU, PIXEL_SHUFFLE, torch.ops.aten.cat.default)
+_SAME_SCALE = (RELU, PIXEL_SHUFFLE, CONCATENATE)
 """What only moves, drops or joins numbers: its output has the scale of its inputs."""
 KEY = "quantization_annotation"
 
@@ -49,7 +54,7 @@ class Int8Quantizer(Quantizer):
         """Mark every int8 node of the graph with how its inputs and its output are quantised."""
         for node in model.graph.nodes:
             if self.is_int8(node):
-                node.meta[KEY] = _annotation(node)  # in order: it asks for those of the inputs
+                node.meta[KEY] = _annotation(node)  # in order: it reads those of the inputs
         return model
 
     def validate(self, model: GraphModule) -> None:

@@ -1,4 +1,4 @@
-"""What quantisation can be told."""
+"""Settings of quantisation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class QuantizeSettings(TrainingSettings):
     sensitivity.json lists them, with commas between; "AUTO" takes those that cost most quality for their work, "NONE"
     no others."""
     float_macs: float = 0.02
-    """For AUTO: at most so large a share of the multiply-accumulates stays in float beside the first and last ones."""
+    """For AUTO: at most this fraction of the multiply-accumulates stays in float beside the first and last ones."""
     distillation_weight: float = 1.0
     """Weight of L1 between the INT8 pictures and the float program's."""
     frequency_weight: float = 0.5
@@ -44,6 +44,6 @@ def check(settings: QuantizeSettings) -> None:
     if settings.calibration < 1:
         raise TrainError(f"--calibration {settings.calibration}: give 1 or more")
     if not 0 <= settings.float_macs <= 1:
-        raise TrainError(f"--float_macs {settings.float_macs:g}: a share, give 0 to 1")
+        raise TrainError(f"--float-macs {settings.float_macs:g}: a fraction, give 0 to 1")
     if settings.precision != "32-true":
         raise TrainError(f"--precision {settings.precision}: rounding to INT8 is learnt in float32; give 32-true")

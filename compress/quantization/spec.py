@@ -1,4 +1,4 @@
-"""The one INT8 format that every device is given.
+"""The one INT8 format of all devices.
 
 Weights: int8, symmetric in ±127, a scale per output channel. Activations: int8, symmetric (zero point 0, which TensorRT
 wants), a scale per tensor. Every scale is a number that fp16 holds exactly, since Core ML stores it so: then the scales
@@ -14,7 +14,7 @@ from torchao.quantization.pt2e import (
 )
 from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
-from compress.quantization.half import round_up_to_half
+from compress.quantization.fp16_scales import round_up_to_fp16
 from compress.quantization.learnt_range import LearntRange
 
 ACTIVATION_RANGE = (-128, 127)
@@ -48,7 +48,7 @@ class WeightObserver(MovingAveragePerChannelMinMaxObserver):
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scales and zero points, [outputs] each."""
         scale, zero_point = super().calculate_qparams()
-        return round_up_to_half(torch.maximum(scale, self._pair / WEIGHT_RANGE[1])), zero_point
+        return round_up_to_fp16(torch.maximum(scale, self._pair / WEIGHT_RANGE[1])), zero_point
 
 
 ACTIVATION = QuantizationSpec(

@@ -1,4 +1,4 @@
-"""The INT8 program learns to paint what the float program paints."""
+"""Quantisation-aware finetuning: the INT8 program learns to give the float program's pictures."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from train.objectives.losses import frequency_l1, l1
 
 
 class QuantizeTask:
-    """The float program is the teacher, the same with rounded numbers the student."""
+    """Distils the float program into its fake-quantised copy."""
 
     name = "quantize"
 

@@ -1,8 +1,8 @@
-"""Colours that stay what they are: those of the LR picture, put back into the large one.
+"""Colour correction: what the large picture lacks of the LR picture's colours is put back.
 
 A network that removes noise takes fine colour with it, leaves areas a little darker or lighter, and INT8 rounds what is
 left. Back-projection (Irani and Peleg, "Improving Resolution by Image Registration", 1991) undoes that: what the
-reduced result lacks of the input is enlarged and added, up to ``MOST``: what differs by more is noise, which was to go.
+reduced result lacks of the input is enlarged and added, up to ``LIMIT``: what differs by more is noise, and stays out.
 Colour is put back pixel by pixel, brightness as the mean of ``AREA`` by ``AREA`` pixels, or it would bring noise back.
 It is part of the graph, in training and deployed, so every device has the same colours.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from train.diffusion.pixels import LUMA, from_model, to_model
 
-MOST = 3 / 255
+LIMIT = 3 / 255
 """Of a channel. What networks and INT8 do to clean colours is a level or two; noise that is seen is more."""
 AREA = 5
 """Side in LR pixels of what has a brightness; its noise is a fifth of a pixel's."""
@@ -42,10 +42,10 @@ class ColourCorrection(nn.Module):
         self.register_buffer("mean", torch.full((3, 1, scale, scale), 1 / scale**2))
         parts, together = colour_and_brightness(), torch.cat([without_luma(), torch.ones(3, 1)], dim=1)
         self.register_buffer("parts", torch.cat([parts, parts]))
-        self.register_buffer("limits", torch.tensor([MOST, -MOST]).repeat_interleave(len(parts)))
+        self.register_buffer("limits", torch.tensor([LIMIT, -LIMIT]).repeat_interleave(len(parts)))
         spread = torch.cat([together, -together], dim=1).repeat_interleave(self.first**2, 0)
         self.register_buffer("spread", spread[..., None, None])
-        self.register_buffer("middle", torch.full((len(spread),), -MOST))  # of brightness; colour's sum up to 0
+        self.register_buffer("middle", torch.full((len(spread),), -LIMIT))  # of brightness; colour's sum up to 0
         self.register_buffer("smooth", doubling())
 
     def forward(self, lr: Tensor, sr: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class ColourCorrection(nn.Module):
         self.limits, self.middle = torch.zeros_like(self.limits), torch.zeros_like(self.middle)
 
     def of_model(self, lq: Tensor, x: Tensor) -> Tensor:
-        """The same of pictures in [-1, 1], also while networks train in half precision."""
+        """lq and x in [-1, 1] -> x corrected, in [-1, 1]; in float32 while networks train in half precision."""
         with torch.autocast(x.device.type, enabled=False):  # whose steps near 1 are as large as the limit
             small, large = (from_model(picture.to(self.mean.dtype)) for picture in (lq, x))
             return to_model(self(small, large))

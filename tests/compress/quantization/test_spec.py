@@ -9,7 +9,7 @@ from torch import Tensor
 
 pytest.importorskip("torchao", reason="the observers are torchao's; pip install 'tadsr[compress]'")
 
-from compress.quantization.half import SMALLEST_SCALE
+from compress.quantization.fp16_scales import SMALLEST_SCALE
 from compress.quantization.spec import WEIGHT, WEIGHT_RANGE, WeightObserver, largest_pair
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 5), st.sampled_from([1, 3]), st.sampled_from([1, 3]))

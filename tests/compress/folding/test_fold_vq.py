@@ -110,8 +110,8 @@ def test_a_finetuned_student_is_folded_into_convolutions(folder: Path, monkeypat
     assert free_sizes(static) == []
     lr = torch.rand(1, 3, 128, 128)
     torch.testing.assert_close(static.module()(lr), program.module()(lr), atol=1e-6, rtol=0)
-    card = read_metadata(out / "student.pt2")
-    assert (card.scale, card.align, card.provenance["finetuning"]["steps"]) == (4, 2, 2)
+    metadata = read_metadata(out / "student.pt2")
+    assert (metadata.scale, metadata.align, metadata.provenance["finetuning"]["steps"]) == (4, 2, 2)
 
 
 def test_decoder_learns_from_the_full_one(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """The INT8 programs as graphs: what is stored, at which scales, and that nothing of this machine is."""
 
 import re
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +27,7 @@ QUANTIZED = {"quantize_per_tensor", "dequantize_per_tensor", "dequantize_per_cha
 @pytest.fixture(scope="module")
 def folder(asked: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("int8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["compress.quantize", *asked(out, keep_float="decoder.4.conv1"), "--ptq"])
-        quantize.main()
+    quantize.main([*asked(out, keep_float="decoder.4.conv1"), "--ptq"])
     return out
 
 

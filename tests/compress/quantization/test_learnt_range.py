@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torchao", reason="fake quantisation is torchao's; pip install 'tadsr[compress]'")
 
-from compress.quantization.half import SMALLEST_SCALE
-from compress.quantization.learnt_range import LEAST, PACE, LearntRange
+from compress.quantization.fp16_scales import SMALLEST_SCALE
+from compress.quantization.learnt_range import NARROWEST, RANGE_SPEED, LearntRange
 from compress.quantization.spec import ACTIVATION
 
 X = 2 * torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -26,12 +26,12 @@ def fresh(largest: float) -> LearntRange:
 @given(st.floats(1e-3, 1e4), st.floats(-1, 2))
 def test_every_scale_is_one_that_fp16_holds_and_no_narrower_than_allowed(largest: float, narrowed: float) -> None:
     fake = fresh(largest)
-    fake.narrowing.data.fill_(narrowed / PACE)
+    fake.narrowing.data.fill_(narrowed / RANGE_SPEED)
     scale, zero_point = fake.calculate_qparams()
     assert scale.shape == zero_point.shape == (1,)
     assert not zero_point.any()
     assert scale.half().float().equal(scale)
-    share = min(max(1 - narrowed, LEAST), 1)
+    share = min(max(1 - narrowed, NARROWEST), 1)
     expected = max(share * largest / 127.5, SMALLEST_SCALE)
     assert 0.999 * expected <= float(scale) <= 1.003 * expected, "fp16 has steps of a thousandth"
 
@@ -77,4 +77,4 @@ def test_training_narrows_a_range_that_is_wider_than_it_pays(measured: float, na
         optimizer.step()
     share = float(fake.calculate_qparams()[0] / fresh(measured).calculate_qparams()[0])
     assert (share < 0.8) == narrower
-    assert share >= LEAST * 0.999
+    assert share >= NARROWEST * 0.999

@@ -9,8 +9,8 @@ from torch.fx import GraphModule
 
 pytest.importorskip("torchao", reason="what is int8 is told to torchao; pip install 'tadsr[compress]'")
 
-from compress.quantization.layers import is_convolution, is_sum, layer_name, layers
-from compress.quantization.quantizer import KEY, PIXEL_SHUFFLE, RELU, Int8Quantizer
+from compress.quantization.layers import PIXEL_SHUFFLE, RELU, is_convolution, is_sum, layer_name, layers
+from compress.quantization.quantizer import KEY, Int8Quantizer
 from tests.export.programs import IN_FLOAT, export_free, tiny_network
 
 FLOAT = export_free(tiny_network(bias=0.05)).module()

@@ -17,7 +17,7 @@ pytest.importorskip("torchao", reason="INT8 is made by torchao; pip install 'tad
 pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'tadsr[compress]'")
 
 from compress import quantize
-from compress.quantization.calibrated import SENSITIVITY
+from compress.quantization.post_training import SENSITIVITY
 from compress.reporting.results import read_report
 from runtime.errors import TadsrError
 from tadsr.program import ProgramError, open_program, read_metadata
@@ -25,22 +25,16 @@ from tests.export.programs import TILE
 from train.data.teacher_samples import file_hash
 from train.engine.errors import PhotoError, TrainError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Arguments = Callable[..., list[str]]
 INT8 = f"student.int8.{TILE}.pt2"
-
-
-def run(argv: list[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["compress.quantize", *argv])
-        quantize.main()
 
 
 @pytest.fixture(scope="module")
 def measured(folded: Path, asked: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of two steps, with its report beside it."""
     out = tmp_path_factory.mktemp("quantize") / "run"
-    run(asked(out, pairs=folded / "pairs", report=out.parent / "report"))
+    quantize.main(asked(out, pairs=folded / "pairs", report=out.parent / "report"))
     return out
 
 
@@ -48,7 +42,7 @@ def weights(path: Path) -> dict[str, Tensor]:
     return dict(open_program(path).exported.state_dict)
 
 
-def test_a_program_for_every_size_its_card_and_the_scan_are_written(measured: Path, folded: Path) -> None:
+def test_a_program_for_every_size_its_metadata_and_the_scan_are_written(measured: Path, folded: Path) -> None:
     programs = {path.name for path in measured.glob("*.pt2")}
     assert programs == {"student.int8.pt2", INT8}
     with torch.no_grad():
@@ -56,9 +50,13 @@ def test_a_program_for_every_size_its_card_and_the_scan_are_written(measured: Pa
         picture = torch.rand(1, 3, TILE, TILE)
         torch.testing.assert_close(static(picture), free(picture))
         assert free(torch.rand(2, 3, 12, 20)).shape == (2, 3, 48, 80)
-    card, before = read_metadata(measured / INT8), read_metadata(folded / "student.pt2")
-    made = card.provenance["quantisation"]
-    assert (card.name, card.tiles, card.effective_radius) == (before.name, before.tiles, before.effective_radius)
+    metadata, before = read_metadata(measured / INT8), read_metadata(folded / "student.pt2")
+    made = metadata.provenance["quantisation"]
+    assert (metadata.name, metadata.tiles, metadata.effective_radius) == (
+        before.name,
+        before.tiles,
+        before.effective_radius,
+    )
     assert made["finetuning"]["steps"] == 2
     assert made["program"]["file"] == "student.pt2"
     assert made["command"].startswith("python -m compress.quantize ")
@@ -81,7 +79,7 @@ def test_a_finished_run_is_measured_by_giving_its_command_again(
 ) -> None:
     shutil.copytree(measured, tmp_path / "run")
     before = weights(measured / "student.int8.pt2")
-    run(asked(tmp_path / "run", pairs=folded / "pairs", report=tmp_path / "report"))
+    quantize.main(asked(tmp_path / "run", pairs=folded / "pairs", report=tmp_path / "report"))
     after = weights(tmp_path / "run/student.int8.pt2")
     assert all(after[name].equal(value) for name, value in before.items())
     assert [row.stage for row in read_report(tmp_path / "report").results] == ["folded", "ptq", "qat"]
@@ -91,7 +89,7 @@ def test_ptq_stops_after_calibration(measured: Path, folded: Path, asked: Argume
     report = shutil.copytree(measured.parent / "report", tmp_path / "report")
     before = read_report(report)
     named = {"keep-float": "decoder.1.conv1,student.middle.0.sum"}  # as users write it
-    run([*asked(tmp_path / "run", pairs=folded / "pairs", report=report, **named), "--ptq"])
+    quantize.main([*asked(tmp_path / "run", pairs=folded / "pairs", report=report, **named), "--ptq"])
     after = read_report(report)
     for stage, same in (("folded", True), ("ptq", False), ("qat", True)):
         assert (after.find(stage, "") == before.find(stage, "")) == same, "of the three only its own row is measured"
@@ -115,7 +113,7 @@ def damaged(folded: Path, tmp_path: Path, measured: Path) -> dict[str, Path]:
         "INT8": measured / "student.int8.pt2",
         "static": folded / f"student.{TILE}.pt2",
         "missing": folded / "none.pt2",
-        "no card": alone / "student.pt2",
+        "no metadata": alone / "student.pt2",
         "text": text,
     }
 
@@ -127,7 +125,7 @@ def damaged(folded: Path, tmp_path: Path, measured: Path) -> dict[str, Path]:
         ("static", TrainError, rf"student\.{TILE}\.pt2: takes pictures of one size; give the program of free size"),
         ("missing", ProgramError, r"none\.pt2: no such file.*make the program with `python -m compress\.fold`"),
         ("text", ProgramError, r"text\.pt2: not an exported program"),
-        ("no card", ProgramError, r"program\.json: no such file; make the program and its card"),
+        ("no metadata", ProgramError, r"program\.json: no such file; make the program and its"),
     ],
 )
 def test_programs_that_cannot_be_quantised(
@@ -143,13 +141,13 @@ def test_programs_that_cannot_be_quantised(
         (
             {"keep_float": "decoder.1.conv3"},
             TrainError,
-            r"--keep_float decoder\.1\.conv3: .* did you mean decoder\.1\.conv\d\?",
+            r"--keep-float decoder\.1\.conv3: .* did you mean decoder\.1\.conv\d\?",
         ),
-        ({"keep_float": "decoder.1.conv1,sky"}, TrainError, r"--keep_float sky: the program has no such .* there are "),
+        ({"keep_float": "decoder.1.conv1,sky"}, TrainError, r"--keep-float sky: the program has no such .* there are "),
         ({"calibration": 5}, TrainError, r"photos: 4 pictures, and the ranges .* on 5; give more.*--calibration 4"),
         ({"calibration": 0}, TrainError, r"--calibration 0: give 1 or more"),
-        ({"float_macs": 1.5}, TrainError, r"--float_macs 1\.5: a share, give 0 to 1"),
-        ({"float_macs": -0.1}, TrainError, r"--float_macs -0\.1: a share"),
+        ({"float_macs": 1.5}, TrainError, r"--float-macs 1\.5: a fraction, give 0 to 1"),
+        ({"float_macs": -0.1}, TrainError, r"--float-macs -0\.1: a fraction"),
         ({"precision": "bf16-mixed"}, TrainError, r"--precision bf16-mixed: .* give 32-true"),
         ({"report": "report"}, TrainError, r"--report: .*give --pairs too"),
     ],
@@ -173,7 +171,7 @@ def test_a_scan_of_another_program_is_not_taken(folded: Path, asked: Arguments, 
     other = {"program": "another", "keep_float": [], "layers": [{"name": "sky", "macs": 0.001, "error": 1}]}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / SENSITIVITY).write_text(json.dumps(other))
-    run([*asked(tmp_path / "run"), "--ptq"])
+    quantize.main([*asked(tmp_path / "run"), "--ptq"])
     scanned = json.loads((tmp_path / "run" / SENSITIVITY).read_text())
     assert scanned["program"] == file_hash(folded / "student.pt2")
     assert "sky" not in json.dumps(scanned)
@@ -186,7 +184,7 @@ def test_a_folder_without_photos(asked: Arguments, tmp_path: Path) -> None:
 
 def refused(argv: list[str], error: type[TadsrError], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
-        run(argv)
+        quantize.main(argv)
     assert "\n" not in str(caught.value)
 
 
@@ -201,5 +199,5 @@ def test_a_mistake_ends_with_one_line_and_exit_code_2(asked: Arguments, tmp_path
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("error: --keep_float sky: the program has no such")
+    assert done.stderr.splitlines()[-1].startswith("error: --keep-float sky: the program has no such")
     assert "Traceback" not in done.stderr

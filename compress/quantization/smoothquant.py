@@ -1,9 +1,9 @@
-"""Equal ranges for the channels of a float sum on its way into an int8 convolution.
+"""SmoothQuant: equal ranges for the channels of a float sum on its way into an int8 convolution.
 
-A sum shares its channels with everything that is added along its chain of blocks, so ``equalise`` can only give all of
-them the same factors. A float one is rounded just for the convolution that reads it: there it gets factors of its own,
-and the weights are divided by them. (SmoothQuant's scaling, Xiao et al., ICML 2023.) The multiplication is written as a
-depthwise 1x1 convolution: XNNPACK, which has channels last, refuses a product with a [1, C, 1, 1] constant.
+A sum shares its channels with everything that is added along its chain of blocks, so cross-layer equalisation can only
+give all of them the same factors. A float one is rounded just for the convolution that reads it: there it gets factors
+of its own, and the weights are divided by them. (Xiao et al., "SmoothQuant", ICML 2023.) The multiplication is written
+as a depthwise 1x1 convolution: XNNPACK, which has channels last, refuses a product with a [1, C, 1, 1] constant.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from compress.quantization.equalise import Loudness, levelling
-from compress.quantization.layers import is_convolution, is_sum
+from compress.quantization.equalisation import ChannelAbsmax, equalising_factors
+from compress.quantization.layers import CONVOLUTION, is_convolution, is_sum
 from compress.quantization.quantizer import Int8Quantizer
 
 
 @torch.no_grad()
-def equalise_edges(graph: GraphModule, tiles: Iterable[Tensor], keep_float: Collection[str]) -> None:
+def smoothquant(graph: GraphModule, tiles: Iterable[Tensor], keep_float: Collection[str]) -> None:
     """Add the factors to a float program in place, by what its channels do on ``tiles`` [N, 3, h, w]."""
     readers = _readers(graph, Int8Quantizer(keep_float))
-    loudness = Loudness(graph, set(readers))
+    absmax = ChannelAbsmax(graph, set(readers))
     for tile in tiles:
-        loudness.run(tile)
+        absmax.run(tile)
     for source, convolutions in readers.items():
-        factor = levelling(loudness.channels[source])
+        factor = equalising_factors(absmax.channels[source])
         scaled = _multiplied(graph, source, factor)
         for convolution in convolutions:
             convolution.replace_input_with(source, scaled)
@@ -49,7 +49,7 @@ def _multiplied(graph: GraphModule, source: Node, factor: Tensor) -> Node:
     with graph.graph.inserting_after(source):
         weight = graph.graph.get_attr(name)
     with graph.graph.inserting_after(weight):
-        alone = (source, weight, None, [1, 1], [0, 0], [1, 1], channels)
-        scaled = graph.graph.call_function(torch.ops.aten.conv2d.default, alone)
+        depthwise = (source, weight, None, [1, 1], [0, 0], [1, 1], channels)
+        scaled = graph.graph.call_function(CONVOLUTION, depthwise)
     scaled.meta = {**source.meta}
     return scaled

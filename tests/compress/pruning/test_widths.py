@@ -1,4 +1,4 @@
-"""Which channels go together, what they are worth, and the widths that a budget leaves."""
+"""Which channels go together, how important they are, and the widths that a budget leaves."""
 
 from dataclasses import replace
 
@@ -8,10 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from compress.pruning.budget import Cost, choose, layer_costs, layer_macs, layer_parameters, units
-from compress.pruning.cut import cut
+from compress.pruning.budget import Cost, channel_groups, choose_channels, layer_costs, layer_macs, layer_parameters
+from compress.pruning.channels import importances, remove_channels
 from compress.pruning.dependencies import Coupling, couplings
-from compress.pruning.importance import importances
 from tests.tiny import AUTOENCODER, FACE_VQ, VQ
 from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder
@@ -56,9 +55,9 @@ def some(coupled: list[Coupling]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
     masks = []
     for coupling in coupled:
-        blocks = torch.rand(coupling.channels // coupling.together, generator=generator) < 0.5
+        blocks = torch.rand(coupling.channels // coupling.group_size, generator=generator) < 0.5
         blocks[0], blocks[-1] = True, False
-        masks.append(blocks.repeat_interleave(coupling.together))
+        masks.append(blocks.repeat_interleave(coupling.group_size))
     return masks
 
 
@@ -85,8 +84,8 @@ def test_cutting_channels_equals_reading_them_as_zero(name: str) -> None:
     network, x = NETWORKS[name]
     coupled = couplings(network, x)
     kept = some(coupled)
-    smaller = cut(network, coupled, kept)
-    zeroed = cut(network, coupled, [torch.ones_like(mask) for mask in kept])
+    smaller = remove_channels(network, coupled, kept)
+    zeroed = remove_channels(network, coupled, [torch.ones_like(mask) for mask in kept])
     torch.testing.assert_close(zeroed(x), network(x))
     silenced(zeroed, coupled, kept)
     assert not torch.allclose(zeroed(x), network(x), atol=1e-2)
@@ -100,8 +99,8 @@ def test_normalised_groups_keep_their_statistics() -> None:
     x = torch.randn(2, 3, 8, 8)
     coupled = couplings(network, x)
     kept = [mask if c.norms else torch.ones_like(mask) for c, mask in zip(coupled, some(coupled), strict=True)]
-    assert {c.together for c in coupled} == {1, 2, 4}
-    smaller = cut(network, coupled, kept)
+    assert {c.group_size for c in coupled} == {1, 2, 4}
+    smaller = remove_channels(network, coupled, kept)
     silenced(network, coupled, kept)
     torch.testing.assert_close(smaller(x), network(x), atol=1e-4, rtol=1e-4)
 
@@ -116,7 +115,7 @@ def test_importance_is_the_change_of_the_answer() -> None:
         answer = network(x)
         for channel in range(coupling.channels):
             mask = torch.arange(coupling.channels) != channel
-            change = (cut(network, [coupling], [mask])(x) - answer).square().sum()
+            change = (remove_channels(network, [coupling], [mask])(x) - answer).square().sum()
             assert float(measured[channel]) == pytest.approx(float(change), rel=0.15)
 
 
@@ -128,11 +127,13 @@ def test_importance_is_the_change_of_the_answer() -> None:
 def test_widths_meet_the_budgets_closely(budgets: dict[str, float], seed: int) -> None:
     x = torch.randn(1, 3, 8, 8)
     coupled = couplings(MOBILE, x)
-    worth = [torch.rand(c.channels, generator=torch.Generator().manual_seed(seed)) for c in coupled]
+    importance = [torch.rand(c.channels, generator=torch.Generator().manual_seed(seed)) for c in coupled]
     measures = {"macs": layer_macs(MOBILE, x), "parameters": layer_parameters(MOBILE)}
     costs = {name: layer_costs(coupled, full) for name, full in measures.items()}
-    kept = choose(worth, [units(w, c, 1) for w, c in zip(worth, coupled, strict=True)], costs, budgets)
-    smaller = cut(MOBILE, coupled, kept)
+    kept = choose_channels(
+        importance, [channel_groups(w, c, 1) for w, c in zip(importance, coupled, strict=True)], costs, budgets
+    )
+    smaller = remove_channels(MOBILE, coupled, kept)
     shares = {
         "macs": sum(layer_macs(smaller, x).values()) / sum(measures["macs"].values()),
         "parameters": sum(layer_parameters(smaller).values()) / sum(measures["parameters"].values()),
@@ -148,19 +149,19 @@ def test_widths_meet_the_budgets_closely(budgets: dict[str, float], seed: int) -
 
 def test_what_there_is_room_for_comes_back() -> None:
     """A small portion goes first, then a large one that would have been enough."""
-    worth = [torch.tensor([0.1, 9.0, 9.0, 9.0]), torch.tensor([5.0, 9.0])]
-    portions = [list(values.argsort()[:, None]) for values in worth]
+    importance = [torch.tensor([0.1, 9.0, 9.0, 9.0]), torch.tensor([5.0, 9.0])]
+    groups = [list(values.argsort()[:, None]) for values in importance]
     costs = {"macs": [Cost(40, None, 0), Cost(60, None, 1)]}
-    first, second = choose(worth, portions, costs, {"macs": 0.75})
+    first, second = choose_channels(importance, groups, costs, {"macs": 0.75})
     assert first.all()
     assert second.tolist() == [False, True]
 
 
 def test_what_is_worth_least_for_its_cost_goes_first() -> None:
-    worth = [torch.tensor([1.0, 9.0, 9.0, 9.0]), torch.tensor([2.0, 9.0, 9.0, 9.0])]
-    portions = [list(values.argsort()[:, None]) for values in worth]
+    importance = [torch.tensor([1.0, 9.0, 9.0, 9.0]), torch.tensor([2.0, 9.0, 9.0, 9.0])]
+    groups = [list(values.argsort()[:, None]) for values in importance]
     dear = {"macs": [Cost(10, None, 0), Cost(100, None, 1)]}
-    first, second = choose(worth, portions, dear, {"macs": 0.99})
+    first, second = choose_channels(importance, groups, dear, {"macs": 0.99})
     assert first.all()
     assert second.tolist() == [False, True, True, True]
 
@@ -168,10 +169,15 @@ def test_what_is_worth_least_for_its_cost_goes_first() -> None:
 def test_budget_that_no_width_can_meet() -> None:
     x = torch.randn(1, 3, 8, 8)
     coupled = couplings(MOBILE, x)
-    worth = [torch.ones(c.channels) for c in coupled]
+    importance = [torch.ones(c.channels) for c in coupled]
     costs = {"macs": layer_costs(coupled, layer_macs(MOBILE, x))}
     with pytest.raises(TrainError, match=r"--macs 0\.001: no width can meet it; with .* 0\.\d+ is left"):
-        choose(worth, [units(w, c, 1) for w, c in zip(worth, coupled, strict=True)], costs, {"macs": 0.001})
+        choose_channels(
+            importance,
+            [channel_groups(w, c, 1) for w, c in zip(importance, coupled, strict=True)],
+            costs,
+            {"macs": 0.001},
+        )
 
 
 def test_narrow_names_what_it_does_not_know() -> None:
@@ -186,13 +192,15 @@ def test_full_size_vq_decoder_shrinks_eightfold() -> None:
     network = VQAutoencoder(VQConfig()).eval().decoder
     x = torch.randn(1, 3, 16, 16)
     coupled = couplings(network, x)
-    worth = importances(network, coupled, [x], seed=0)
+    importance = importances(network, coupled, [x], seed=0)
     costs = {
         "macs": layer_costs(coupled, layer_macs(network, x)),
         "parameters": layer_costs(coupled, layer_parameters(network)),
     }
-    portions = [units(w, c, 4) for w, c in zip(worth, coupled, strict=True)]
-    smaller = cut(network, coupled, choose(worth, portions, costs, {"macs": 0.12, "parameters": 0.12}))
+    groups = [channel_groups(w, c, 4) for w, c in zip(importance, coupled, strict=True)]
+    smaller = remove_channels(
+        network, coupled, choose_channels(importance, groups, costs, {"macs": 0.12, "parameters": 0.12})
+    )
     with torch.no_grad():
         assert smaller(x).shape == (1, 3, 64, 64)
     sizes = [sum(parameter.numel() for parameter in part.parameters()) for part in (network, smaller)]

@@ -15,7 +15,7 @@ from compress.quantization.calibration import measure_ranges
 from compress.quantization.fake_quantised import FakeQuantised
 from compress.quantization.layers import layers
 from compress.quantization.sensitivity import scan
-from compress.quantization.source import open_float
+from compress.quantize import open_float
 from tests.export.programs import IN_FLOAT
 
 
@@ -79,7 +79,7 @@ def test_gradients_pass_through_the_rounding(fake: FakeQuantised, tiles: list[Te
 
 
 def test_every_layer_has_its_roundings(fake: FakeQuantised, exact: GraphModule, tiles: list[Tensor]) -> None:
-    found = fake.roundings_of()
+    found = fake.layer_fake_quants()
     known = {layer.name: layer for layer in layers(exact, tiles[0])}
     assert found.keys() == known.keys() - {*IN_FLOAT, "decoder.4.sum", "colour.sum"}
     assert all(len(fakes) == (2 if known[name].macs else 1) for name, fakes in found.items())
@@ -88,7 +88,7 @@ def test_every_layer_has_its_roundings(fake: FakeQuantised, exact: GraphModule, 
 @torch.no_grad()
 def test_only_some_roundings(fake: FakeQuantised, exact: GraphModule, tiles: list[Tensor]) -> None:
     whole = fake(tiles[0])
-    found = fake.roundings_of()
+    found = fake.layer_fake_quants()
     with fake.only([]):
         torch.testing.assert_close(fake(tiles[0]), exact(tiles[0]), atol=1e-6, rtol=0)
     answers = []
@@ -117,7 +117,7 @@ def test_scan_finds_the_layer_that_is_bad(
     outlier = {"student.middle.0.conv2": "relu_3", "decoder.1.sum": "add_6"}[bad]
     fake = FakeQuantised(exact, IN_FLOAT, ranges | {outlier: 60 * ranges[outlier]})
     found = list(scan(fake, exact, known, tiles[:2]))
-    assert [one.name for one in found] == list(fake.roundings_of())
+    assert [one.name for one in found] == list(fake.layer_fake_quants())
     errors = {one.name: one.error for one in found}
     same_tensor = {"student.middle.0.conv2": [], "decoder.1.sum": ["decoder.2.0"]}[bad]  # it reads that sum
     worst = [bad, *same_tensor]

@@ -1,7 +1,6 @@
 """``python -m compress.prune``: it writes an autoencoder that every stage takes, and tells mistakes in one line."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,17 +68,12 @@ def arguments(folder: Path, out: str, **changed: object) -> list[str]:
     return [text for key, value in chosen.items() for text in (f"--{key}", str(value))]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["compress.prune", *argv])
-    prune.main()
-
-
 def macs(autoencoder: Path) -> float:
     return sum(layer_macs(load_autoencoder(autoencoder).decoder, torch.zeros(1, 3, 8, 8)).values())
 
 
-def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, arguments(folder, "mobile", lr_encoder=folder / "lr_encoder.safetensors"))
+def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path) -> None:
+    prune.main(arguments(folder, "mobile", lr_encoder=folder / "lr_encoder.safetensors"))
     path, full = folder / "mobile" / "autoencoder.safetensors", folder / "autoencoder.safetensors"
     assert 0.5 * macs(full) < macs(path) <= 0.6 * macs(full)
     pruned, before = load_file(path), load_file(full)
@@ -104,31 +98,31 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path, monk
     assert ours.predict(lr[:7, :9], None).shape == (28, 36, 3)
 
 
-def test_pruned_again_from_the_pruned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, arguments(folder, "once"))
+def test_pruned_again_from_the_pruned(folder: Path) -> None:
+    prune.main(arguments(folder, "once"))
     once = folder / "once" / "autoencoder.safetensors"
-    run(monkeypatch, arguments(folder, "twice", autoencoder=once, macs=0.8))
+    prune.main(arguments(folder, "twice", autoencoder=once, macs=0.8))
     assert macs(folder / "twice" / "autoencoder.safetensors") <= 0.8 * macs(once)
 
 
-def test_resumed_run_is_the_same_to_the_bit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, arguments(folder, "whole", steps=4))
-    run(monkeypatch, [*arguments(folder, "halted", steps=4), "--save_every", "1", "--minutes", "1e-9"])
+def test_resumed_run_is_the_same_to_the_bit(folder: Path) -> None:
+    prune.main(arguments(folder, "whole", steps=4))
+    prune.main([*arguments(folder, "halted", steps=4), "--save_every", "1", "--minutes", "1e-9"])
     with safe_open(folder / "halted" / "checkpoint.safetensors", "pt") as file:
         assert file.metadata()["step"] == "1"
-    run(monkeypatch, arguments(folder, "halted", steps=4))
+    prune.main(arguments(folder, "halted", steps=4))
     whole, halted = (load_file(folder / out / "autoencoder.safetensors") for out in ("whole", "halted"))
     assert all(whole[key].equal(halted[key]) for key in whole)
 
 
-def test_finished_run_is_measured_by_giving_its_command_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, arguments(folder, "measured"))
+def test_finished_run_is_measured_by_giving_its_command_again(folder: Path) -> None:
+    prune.main(arguments(folder, "measured"))
     before = (folder / "measured" / "autoencoder.safetensors").read_bytes()
     for path in write_photos(folder / "pairs" / "HR", count=2, side=128).iterdir():
         (folder / "pairs" / "LR").mkdir(exist_ok=True)
         Image.open(path).resize((32, 32), Image.Resampling.BICUBIC).save(folder / "pairs" / "LR" / path.name)
     asked = {"pairs": folder / "pairs", "report": folder / "report"}
-    run(monkeypatch, arguments(folder, "measured", **asked))
+    prune.main(arguments(folder, "measured", **asked))
     assert (folder / "measured" / "autoencoder.safetensors").read_bytes() == before
     full, pruned = read_report(folder / "report").results
     assert (full.stage, pruned.stage, pruned.baseline) == ("full-decoder", "pruned", "full-decoder")
@@ -141,9 +135,9 @@ def test_finished_run_is_measured_by_giving_its_command_again(folder: Path, monk
 
 
 @pytest.mark.parametrize("part", ["decoder", "encoder"])
-def test_vq_autoencoder_is_pruned_saved_and_loaded(part: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vq_autoencoder_is_pruned_saved_and_loaded(part: str, folder: Path) -> None:
     changed = {"autoencoder": folder / "vq.safetensors", "preset": folder / "vq.yaml", "part": part, "macs": 0.3}
-    run(monkeypatch, arguments(folder, f"vq-{part}", **changed))
+    prune.main(arguments(folder, f"vq-{part}", **changed))
     path = folder / f"vq-{part}" / "autoencoder.safetensors"
     with safe_open(path, "pt") as file:
         description = json.loads(file.metadata()["network"])
@@ -161,7 +155,7 @@ def test_vq_autoencoder_is_pruned_saved_and_loaded(part: str, folder: Path, monk
     ("changed", "message"),
     [
         ({"macs": 0.001}, r"--macs 0\.001: no width can meet it"),
-        ({"macs": 0}, r"--macs 0: a share, give more than 0 and at most 1"),
+        ({"macs": 0}, r"--macs 0: a fraction, give more than 0 and at most 1"),
         ({"report": "report"}, r"--report: .*give --pairs too"),
         ({"report": "report", "pairs": "nowhere"}, r"nowhere"),
         ({"measured_batches": 0}, r"--measured_batches 0: give 1 or more"),
@@ -177,13 +171,13 @@ def test_mistakes_are_told_in_one_line(
 ) -> None:
     full = {k: folder / v if isinstance(v, str) else v for k, v in changed.items()}
     with pytest.raises(TrainError, match=message) as caught:
-        run(monkeypatch, arguments(folder, "mistake", **full))
+        prune.main(arguments(folder, "mistake", **full))
     assert "\n" not in str(caught.value)
 
 
-def test_rows_are_of_decoders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_of_decoders(folder: Path) -> None:
     with pytest.raises(TrainError, match="--report: has rows for a pruned decoder"):
-        run(monkeypatch, arguments(folder, "mistake", part="encoder", pairs=folder, report=folder))
+        prune.main(arguments(folder, "mistake", part="encoder", pairs=folder, report=folder))
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.quantization.half import SMALLEST_SCALE, round_up_to_half
+from compress.quantization.fp16_scales import SMALLEST_SCALE, round_up_to_fp16
 
 
 @given(st.floats(0, 60_000, width=32))
 def test_scale_is_rounded_up_to_the_next_that_fp16_holds(scale: float) -> None:
-    rounded = round_up_to_half(torch.tensor([scale]))
+    rounded = round_up_to_fp16(torch.tensor([scale]))
     assert rounded.dtype == torch.float32
     assert rounded.half().float().equal(rounded)
     least = max(scale, SMALLEST_SCALE)
@@ -21,4 +21,4 @@ def test_scale_is_rounded_up_to_the_next_that_fp16_holds(scale: float) -> None:
 @given(st.integers(0, 0x7BFF))
 def test_what_fp16_holds_stays(bits: int) -> None:
     held = torch.tensor([bits], dtype=torch.int16).view(torch.float16).float()
-    assert round_up_to_half(held).equal(held.clamp_min(SMALLEST_SCALE))
+    assert round_up_to_fp16(held).equal(held.clamp_min(SMALLEST_SCALE))

@@ -6,17 +6,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from train.diffusion.pixels import LUMA, from_model, luma, to_model
-from train.finetuning.colour_correction import MOST, ColourCorrection
+from train.finetuning.colour_correction import LIMIT, ColourCorrection
 
 INNER = (..., slice(1, -1), slice(1, -1))
 
 
 def pictures(scale: int, apart: float = 0.5) -> tuple[Tensor, Tensor]:
-    """A small picture, and a large one whose squares' means differ from it by at most ``apart`` of ``MOST``."""
+    """A small picture, and a large one whose squares' means differ from it by at most ``apart`` of ``LIMIT``."""
     generator = torch.Generator().manual_seed(scale)
     lr = torch.rand(2, 3, 12, 10, generator=generator, dtype=torch.float64)
     noise = 2 * torch.rand(lr.shape, generator=generator, dtype=torch.float64) - 1
-    return lr, F.interpolate(lr + apart * MOST * noise, scale_factor=scale)
+    return lr, F.interpolate(lr + apart * LIMIT * noise, scale_factor=scale)
 
 
 def chroma(pictures: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def chroma(pictures: Tensor) -> Tensor:
 def test_luma_of_single_pixels_is_the_networks(scale: int) -> None:
     lr, sr = pictures(scale)
     moved = ColourCorrection(scale).double()(lr, sr) - sr
-    assert moved.abs().max() > 0.1 * MOST
+    assert moved.abs().max() > 0.1 * LIMIT
     assert luma(moved).std() < 0.3 * luma(lr - F.avg_pool2d(sr, scale)).std()
 
 
@@ -35,7 +35,7 @@ def test_luma_of_single_pixels_is_the_networks(scale: int) -> None:
 def test_luma_moves_by_the_limit_at_most(scale: int) -> None:
     lr, sr = pictures(scale, apart=100)
     moved = ColourCorrection(scale).double()(lr, sr) - sr
-    assert luma(moved).abs().max() < MOST + 1e-6
+    assert luma(moved).abs().max() < LIMIT + 1e-6
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
@@ -60,7 +60,7 @@ def test_smooth_colours_are_those_of_the_input_when_reduced_again() -> None:
 def test_grey_pictures_lose_a_tint() -> None:
     lr, _ = pictures(4)
     grey = lr.mean(1, keepdim=True).expand_as(lr)
-    tinted = F.interpolate(grey, scale_factor=4) + MOST * torch.tensor([0.5, 0, -0.5], dtype=lr.dtype)[:, None, None]
+    tinted = F.interpolate(grey, scale_factor=4) + LIMIT * torch.tensor([0.5, 0, -0.5], dtype=lr.dtype)[:, None, None]
     kept = ColourCorrection(4).double()(grey, tinted)[..., 4:-4, 4:-4]
     torch.testing.assert_close(kept, kept.mean(1, keepdim=True).expand_as(kept), atol=1e-6, rtol=0)
 
@@ -68,7 +68,7 @@ def test_grey_pictures_lose_a_tint() -> None:
 def test_what_differs_by_more_is_noise_and_comes_back_by_that_much_at_most() -> None:
     lr, sr = pictures(4, apart=100)
     moved = (ColourCorrection(4).double()(lr, sr) - sr).abs().max()
-    assert MOST < moved < 3 * MOST
+    assert LIMIT < moved < 3 * LIMIT
 
 
 def test_without_a_limit_all_of_it_comes_back() -> None:
@@ -81,7 +81,7 @@ def test_without_a_limit_all_of_it_comes_back() -> None:
 
 def test_what_one_pixel_lacks_is_spread_without_blocks() -> None:
     lr, sr = torch.zeros(1, 3, 5, 5), torch.zeros(1, 3, 20, 20)
-    lr[0, :, 2, 2] = MOST * torch.tensor([LUMA[1], -LUMA[0], 0])  # of no luma
+    lr[0, :, 2, 2] = LIMIT * torch.tensor([LUMA[1], -LUMA[0], 0])  # of no luma
     row = ColourCorrection(4)(lr, sr)[0, 0, 9]
     expected = torch.tensor([0, 0.25, 0.75, 1, 1, 0.75, 0.25, 0])
     torch.testing.assert_close(row[6:14] / row.max(), expected)

@@ -145,9 +145,9 @@ def test_command_folds_official_files(tmp_path: Path, monkeypatch: pytest.Monkey
     program = torch.export.load(tmp_path / "o/student.32.pt2")
     lr = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(program.module()(lr), _folded(tmp_path)(lr), atol=1e-5, rtol=0)
-    card = read_metadata(tmp_path / "o/student.32.pt2")
-    assert (card.name, card.scale, card.align, card.tiles) == ("reference", 4, 16, [32])
-    assert card.macs_per_pixel > 0
+    metadata = read_metadata(tmp_path / "o/student.32.pt2")
+    assert (metadata.name, metadata.scale, metadata.align, metadata.tiles) == ("reference", 4, 16, [32])
+    assert metadata.macs_per_pixel > 0
 
 
 def _folded(folder: Path) -> DeployedReference:

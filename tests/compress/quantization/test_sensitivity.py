@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torchao", reason="INT8 is made by torchao; pip install 'tadsr[compress]'")
 pytest.importorskip("nncf", reason="ranges are measured by NNCF; pip install 'tadsr[compress]'")
 
-from compress.quantization.sensitivity import COSTLY_SUM, COSTLY_WORK, Sensitivity, worth_keeping
+from compress.quantization.sensitivity import COSTLY_SUM, COSTLY_WORK, Sensitivity, choose_float_layers
 
 costs = st.tuples(st.one_of(st.just(0.0), st.floats(1e-3, 1)), st.floats(0, 1))
 
@@ -22,7 +22,7 @@ def scanned(measured: list[tuple[float, float]]) -> list[Sensitivity]:
 def test_no_more_work_stays_in_float_than_allowed(measured: list[tuple[float, float]], allowed: float) -> None:
     found = scanned(measured)
     by_name = {layer.name: layer for layer in found}
-    kept = [by_name[name] for name in worth_keeping(found, allowed)]
+    kept = [by_name[name] for name in choose_float_layers(found, allowed)]
     assert len(set(kept)) == len(kept)
     assert sum(layer.macs for layer in kept) <= allowed + 1e-9
     mean = sum(layer.error for layer in found) / len(found)
@@ -39,7 +39,7 @@ def test_one_that_is_worth_more_is_passed_over_only_for_want_of_room(
     measured: list[tuple[float, float]], allowed: float
 ) -> None:
     found = scanned(measured)
-    kept = set(worth_keeping(found, allowed))
+    kept = set(choose_float_layers(found, allowed))
     total = sum(layer.error for layer in found)
     for left in found:
         if left.name not in kept and left.macs and left.error > COSTLY_WORK * left.macs * total:
@@ -49,12 +49,12 @@ def test_one_that_is_worth_more_is_passed_over_only_for_want_of_room(
 
 def test_without_room_only_sums_stay_in_float() -> None:
     found = scanned([(0, 0.5), (1, 1), (9, 0.1)])
-    assert worth_keeping(found, 0) == []
+    assert choose_float_layers(found, 0) == []
     found = scanned([(0, 1.2), (1, 1), (9, 0.1)])
-    assert worth_keeping(found, 0) == ["0"]
-    assert worth_keeping(found, 0.1) == ["0", "1"]
+    assert choose_float_layers(found, 0) == ["0"]
+    assert choose_float_layers(found, 0.1) == ["0", "1"]
 
 
 def test_a_layer_that_does_not_fit_leaves_its_room_to_the_next() -> None:
     found = scanned([(10, 60), (2, 9), (88, 1)])
-    assert worth_keeping(found, 0.05) == ["1"]
+    assert choose_float_layers(found, 0.05) == ["1"]

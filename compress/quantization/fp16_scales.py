@@ -9,7 +9,7 @@ _MANTISSA = 2.0**11
 """A normal fp16 number is m 2^e, m a multiple of 1 / ``_MANTISSA`` in [1/2, 1)."""
 
 
-def round_up_to_half(scale: Tensor) -> Tensor:
+def round_up_to_fp16(scale: Tensor) -> Tensor:
     """The smallest numbers that fp16 holds exactly and that are not below ``scale`` and ``SMALLEST_SCALE``, as float32.
 
     Up, so that what the range was chosen for still fits into it.

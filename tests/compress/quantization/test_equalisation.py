@@ -1,4 +1,4 @@
-"""Channels of equal loudness: the program computes the same, and one scale serves all of them."""
+"""Channels of equal absolute maximum: the program computes the same, and one scale serves all of them."""
 
 import copy
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 pytest.importorskip("torchao", reason="what is int8 is told to torchao; pip install 'tadsr[compress]'")
 
-from compress.quantization.equalise import MOST, Loudness, channel_groups, equalise
+from compress.quantization.equalisation import LARGEST_FACTOR, ChannelAbsmax, channel_groups, cross_layer_equalisation
 from compress.quantization.layers import is_convolution, layer_name
 from compress.quantization.quantizer import absorbed
 
@@ -42,20 +42,20 @@ TILES = list(torch.rand(3, 2, 3, 12, 12, generator=torch.Generator().manual_seed
 
 
 def uneven(seed: int, spread: float) -> GraphModule:
-    """The network with random weights, its channels e^(0 to ``spread``) times as loud as each other."""
+    """The network with random weights, its channels e^(0 to ``spread``) times as large as each other."""
     graph = copy.deepcopy(EXPORTED).module()
     assert isinstance(graph, GraphModule)
     generator = torch.Generator().manual_seed(seed)
     for parameter in graph.parameters():
-        loud = torch.exp(spread * torch.rand(len(parameter), generator=generator))
+        factors = torch.exp(spread * torch.rand(len(parameter), generator=generator))
         values = torch.randn(parameter.shape, generator=generator) / parameter[0].numel() ** 0.5
-        parameter.data = values * loud.view(-1, *[1] * (parameter.dim() - 1))
+        parameter.data = values * factors.view(-1, *[1] * (parameter.dim() - 1))
     return graph
 
 
-def loudness(graph: GraphModule) -> dict[str, Tensor]:
+def channel_absmax(graph: GraphModule) -> dict[str, Tensor]:
     """The largest magnitude of every channel of every tensor that has a scale, by the name of its node."""
-    run = Loudness(graph, set(channel_groups(graph)))
+    run = ChannelAbsmax(graph, set(channel_groups(graph)))
     with torch.no_grad():
         for tile in TILES:
             run.run(tile)
@@ -67,35 +67,35 @@ def loudness(graph: GraphModule) -> dict[str, Tensor]:
 @torch.no_grad()
 def test_the_same_is_computed_with_channels_more_equal(seed: int, spread: float) -> None:
     graph = uneven(seed, spread)
-    answers, before = [graph(tile) for tile in TILES], loudness(graph)
-    equalise(graph, TILES)
+    answers, before = [graph(tile) for tile in TILES], channel_absmax(graph)
+    cross_layer_equalisation(graph, TILES)
     for tile, answer in zip(TILES, answers, strict=True):
         torch.testing.assert_close(graph(tile), answer, atol=1e-4 * float(answer.max()), rtol=1e-4)
-    after = loudness(graph)
+    after = channel_absmax(graph)
     for name, channels in before.items():
         torch.testing.assert_close(after[name].max(), channels.max(), rtol=1e-3, atol=1e-6)
         assert (after[name] >= 0.999 * channels).all(), "a scale that stays, and no channel that has less of it"
-        assert (after[name] <= 1.001 * MOST * channels).all()
+        assert (after[name] <= 1.001 * LARGEST_FACTOR * channels).all()
 
 
 def test_a_tensor_alone_gets_equal_channels() -> None:
     graph = uneven(seed=1, spread=2)
-    before = loudness(graph)["relu"]
-    equalise(graph, TILES)
-    after = loudness(graph)["relu"]
+    before = channel_absmax(graph)["relu"]
+    cross_layer_equalisation(graph, TILES)
+    after = channel_absmax(graph)["relu"]
     assert before.max() > 3 * before.min()
-    audible = before * MOST > before.max()
-    torch.testing.assert_close(after[audible], before.max().expand(int(audible.sum())), rtol=1e-3, atol=0)
+    within_reach = before * LARGEST_FACTOR > before.max()
+    torch.testing.assert_close(after[within_reach], before.max().expand(int(within_reach.sum())), rtol=1e-3, atol=0)
 
 
 @torch.no_grad()
-def test_a_tensor_that_is_silent_on_all_photos_harms_nobody() -> None:
+def test_a_tensor_that_is_zero_on_all_photos_harms_nobody() -> None:
     """As a block is whose last weights are zero: networks begin so."""
     graph = uneven(seed=2, spread=2)
     for name in ("outer.weight", "outer.bias", "fine.weight", "fine.bias"):
         graph.get_parameter(name).zero_()
     answer = graph(TILES[0])
-    equalise(graph, TILES)
+    cross_layer_equalisation(graph, TILES)
     torch.testing.assert_close(graph(TILES[0]), answer, atol=1e-4 * float(answer.max()), rtol=1e-4)
 
 
@@ -117,7 +117,7 @@ def test_neighbours_that_a_shuffle_joins_share_their_factor() -> None:
     graph = torch.export.export(net, (TILES[0],)).module()
     assert isinstance(graph, GraphModule)
     before = graph.get_parameter("0.weight").detach().clone()
-    equalise(graph, TILES)
+    cross_layer_equalisation(graph, TILES)
     factors = (graph.get_parameter("0.weight") / before).view(4, -1).detach()
     torch.testing.assert_close(factors, factors[:, :1].expand_as(factors))
     assert len(factors[:, 0].unique()) > 1

@@ -23,7 +23,7 @@ from train.finetuning.inputs import StudentLatents, load_lr_encoder
 from train.networks.autoencoder import Autoencoder
 from train.networks.unet import UNet
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "train/weights/mobile/deployed"
+WEIGHTS = Path(__file__).resolve().parents[3] / "train/weights/mobile/deployed"
 AUTOENCODER, STUDENT, LR_ENCODER = (
     WEIGHTS / f"{name}.safetensors" for name in ("autoencoder", "deployed_student", "lr_encoder")
 )
