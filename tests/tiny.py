@@ -15,7 +15,7 @@ from train.engine.checkpoints import describe, save_network
 from train.engine.presets import PRESETS
 from train.engine.run_folder import plain
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
-from train.networks.lr_encoder import LREncoderConfig
+from train.networks.lr_encoder import LREncoder, LREncoderConfig
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.unet import UNet, UNetConfig
 from train.networks.vq import DDConfig, VQAutoencoder, VQConfig
@@ -86,6 +86,16 @@ def write_networks(folder: Path) -> Path:
     for name, network in (("autoencoder", autoencoder), ("teacher", teacher), ("student", student)):
         save_network(folder / f"{name}.safetensors", network.state_dict(), headers[name])
     return folder
+
+
+def write_lr_encoder(path: Path, latent_channels: int = 3) -> Path:
+    """An LR encoder with random weights."""
+    network = LREncoder(LR_ENCODER, latent_channels)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1, generator=generator)
+    save_network(path, network.state_dict(), describe(network))
+    return path
 
 
 def write_reduced_preset(path: Path, name: str, crop: int) -> Path:

@@ -14,7 +14,7 @@ from train.diffusion.latents import condition
 from train.diffusion.pixels import to_picture
 from train.evaluation.predictors import open_predictor, padded_predictor
 from train.finetuning.colour_correction import ColourCorrection
-from train.finetuning.task import without_noise
+from train.finetuning.student import without_noise
 
 
 def add_rows(

@@ -38,8 +38,8 @@ class FinetuneSettings(TrainingSettings):
     lambda_2: float = 0.0
     """Weight of TAD-SR's adversarial term (Eq. 11): the time-aware discriminator on the teacher's encoder judges the
     latents of the student as it will be deployed, beside those of HQ; with --train-decoder the latents of its picture,
-    encoded again (train/finetuning/shown.py), since its own are then no longer the autoencoder's. More is sharper
-    and less faithful."""
+    encoded again (train/finetuning/discriminator_inputs.py), since its own are then no longer the autoencoder's. More
+    is sharper and less faithful."""
     texture_weight: float = 0.0
     """Weight of a second discriminator's term, which judges the picture's luma, 26 by 26 pixels at a time: what latents
     do not show, a trained decoder fills with specks."""

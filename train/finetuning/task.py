@@ -11,23 +11,21 @@ from torch.utils.data import Dataset
 
 from train.data.crops import Sample
 from train.diffusion import process as diffusion
-from train.diffusion.latents import Condition, bind, condition, scale_of
+from train.diffusion.latents import Condition, condition, scale_of
 from train.diffusion.pixels import enlarge, grey_gradient, to_model, to_picture
-from train.diffusion.process import Schedule
 from train.engine.checkpoints import load_unet
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
 from train.engine.pretrained import load_autoencoder, load_teacher
 from train.engine.task import OptimiserStep, Trainable
 from train.finetuning.colour_correction import ColourCorrection
+from train.finetuning.discriminator_inputs import DiscriminatorInputs, encode_again, hidden_border
 from train.finetuning.inputs import StudentLatents, calibration_latents, load_lr_encoder
-from train.finetuning.interpolation import interpolate
 from train.finetuning.settings import FinetuneSettings
-from train.finetuning.shown import Shown, encoded_again
+from train.finetuning.student import LRStudent, TrainedDecoder, interpolate
 from train.networks.autoencoder import Autoencoder
 from train.networks.decoder_statistics import measure_statistics
 from train.networks.discriminator import Discriminator
-from train.networks.families import AnyUNet
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.patch_discriminator import PatchDiscriminator
@@ -40,53 +38,6 @@ from train.objectives.picture_discriminator import PictureDiscriminator
 
 BORDER = 8
 """Width in HR pixels of the frame that ``border_weight`` is about."""
-
-
-class TrainedDecoder(nn.Module):
-    """The mobile autoencoder's decoder, trained apart from its encoder."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, autoencoder: Autoencoder) -> None:
-        super().__init__()
-        self.decoder = copy.deepcopy(autoencoder.decoder)
-        self.register_buffer("mean", autoencoder.latent_mean)
-        self.register_buffer("std", autoencoder.latent_std)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Standardised latents [N, C, h, w] -> pictures [N, 3, 4h, 4w] in about [-1, 1]."""
-        return self.decoder(latents * self.std + self.mean)
-
-
-class LRStudent(nn.Module):
-    """LR encoder and student with z_T = z_y, and the decoder where it is trained too.
-
-    lq [N, 3, h, w] in [-1, 1] -> z_y and z_0, each [N, C, h, w], and the picture [N, 3, f h, f w] or None.
-    """
-
-    def __init__(
-        self,
-        lr_encoder: LREncoder,
-        student: UNet,
-        schedule: Schedule,
-        decoder: StaticDecoder | TrainedDecoder | None = None,
-    ) -> None:
-        super().__init__()
-        self.lr_encoder = lr_encoder
-        self.student = student
-        self.decoder = decoder
-        self._schedule = schedule
-
-    def forward(self, lq: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        z_y = self.lr_encoder(lq)
-        z_0 = without_noise(self.student, self._schedule, Condition(lq, z_y))
-        return z_y, z_0, None if self.decoder is None else self.decoder(z_0)
-
-
-def without_noise(student: UNet, schedule: Schedule, given: Condition) -> Tensor:
-    """The student's one step from z_T = z_y -> z_0 [N, C, h, w]."""
-    return diffusion.one_step(schedule, bind(student, given), given.z_y, torch.zeros_like(given.z_y))
 
 
 class FinetuneTask:
@@ -161,7 +112,7 @@ class FinetuneTask:
         least = self.autoencoder.config.factor * (2 * hidden_border(teacher) + teacher.stride)
         if settings.train_decoder and settings.data.crop < least:
             raise TrainError(
-                f"--data.crop {settings.data.crop}: the discriminator is not shown the border, and nothing is left; "
+                f"--data.crop {settings.data.crop}: the discriminator does not see the border, and nothing is left; "
                 f"give {least} or more"
             )
         heads = Discriminator(teacher.feature_widths, settings.paper.heads)
@@ -197,27 +148,30 @@ class FinetuneTask:
                 full = self.autoencoder.decode(z_0)
             terms["decoder"] = settings.decoder_weight * l1(decoded, full)
         if self.latent_discriminator is not None:
-            fake, real, given = self._shown(z_0, sr, hq, target, random)
+            fake, real, seen = self._discriminator_inputs(z_0, sr, hq, target, random)
             t, noise = random.times(self.latent_discriminator.schedule.steps, len(real)), random.normal(real.shape)
-            yield self.latent_discriminator.discriminator_step(real, fake, given, t, noise)
-            terms["adversarial"] = settings.lambda_2 * self.latent_discriminator.generator_loss(fake, given, t, noise)
+            yield self.latent_discriminator.discriminator_step(real, fake, seen, t, noise)
+            terms["adversarial"] = settings.lambda_2 * self.latent_discriminator.generator_loss(fake, seen, t, noise)
         if self.picture_discriminator is not None:
             yield self.picture_discriminator.discriminator_step(hq, sr)
             terms["texture"] = settings.texture_weight * self.picture_discriminator.generator_loss(grey_gradient(sr))
         yield OptimiserStep("student", terms)
 
     def _sr(self, lq: Tensor, z_0: Tensor, decoded: Tensor | None) -> Tensor:
-        """The picture in about [-1, 1], of what ``LRStudent`` gives."""
+        """The picture in about [-1, 1] of the outputs of ``LRStudent``."""
         return self.colour.of_model(lq, self.autoencoder.decode(z_0) if decoded is None else decoded)
 
-    def _shown(self, z_0: Tensor, sr: Tensor, hq: Tensor, given: Condition, random: Noise) -> Shown:
+    def _discriminator_inputs(
+        self, z_0: Tensor, sr: Tensor, hq: Tensor, condition: Condition, random: Noise
+    ) -> DiscriminatorInputs:
         assert self.latent_discriminator is not None
         if self.settings.train_decoder:
             assert isinstance(self.autoencoder, Autoencoder)
             margin = hidden_border(self.latent_discriminator.teacher)
-            return encoded_again(self.autoencoder, sr, hq, given, margin, random.shift(self.autoencoder.config.factor))
+            shift = random.shift(self.autoencoder.config.factor)
+            return encode_again(self.autoencoder, sr, hq, condition, margin, shift)
         with torch.no_grad():
-            return Shown(z_0, self.autoencoder.encode(hq).float(), given)
+            return DiscriminatorInputs(z_0, self.autoencoder.encode(hq).float(), condition)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         lq = to_model(batch["lq"])
@@ -240,11 +194,3 @@ class FinetuneTask:
     def description(self) -> dict[str, Any]:
         sampling = {"steps": 1, "noise": 0.0}
         return {"diffusion": asdict(self.diffusion), "sampling": sampling, "interpolation": self.settings.interpolation}
-
-
-def hidden_border(teacher: AnyUNet) -> int:
-    """Latent positions at every side that a discriminator with this teacher's features is not shown.
-
-    Both sides together are a multiple of its stride, so what is left is one too.
-    """
-    return max(1, teacher.stride // 2)

@@ -4,19 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from train.finetuning.interpolation import interpolate
+from train.finetuning.student import interpolate
 
 
-@pytest.mark.parametrize("share", [0, 0.25, 1])
-def test_weights_lie_between(share: float) -> None:
+@pytest.mark.parametrize("weight", [0, 0.25, 1])
+def test_weights_lie_between(weight: float) -> None:
     torch.manual_seed(0)
     before, after = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
     for network in (before, after):
         nn.init.normal_(network.weight)
     after(torch.rand(2, 4, 3, 3))
-    found = interpolate(before, after, share)
+    found = interpolate(before, after, weight)
     for name in ("weight", "bias", "running_mean", "running_var"):
-        expected = (1 - share) * before.state_dict()[name] + share * after.state_dict()[name]
+        expected = (1 - weight) * before.state_dict()[name] + weight * after.state_dict()[name]
         torch.testing.assert_close(found.state_dict()[name], expected)
     assert found.num_batches_tracked == 1
 
