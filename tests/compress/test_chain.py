@@ -24,15 +24,16 @@ onnx-int8: {baseline: qat, psnr_previous: {min: 40}}
 def commands(folder: Path) -> list[list[str]]:
     """In order, each as the words behind ``python -m``."""
     networks = {name: WEIGHTS / f"{name}.safetensors" for name in ("deployed_student", "lr_encoder")}
-    short = ["--preset=mobile", f"--photos={PHOTOS / 'HR'}", "--data.crop=64", "--batch=2", "--workers=0"]
+    photos = ["--preset=mobile", f"--photos={PHOTOS / 'HR'}", "--data.crop=64", "--workers=0"]
+    short = [*photos, "--batch=2"]
     inputs = [f"--student={networks['deployed_student']}", f"--lr_encoder={networks['lr_encoder']}"]
     row = [f"--pairs={PHOTOS}", f"--report={folder / 'report'}"]
     full, pruned = WEIGHTS.parent / "autoencoder.safetensors", folder / "pruned/autoencoder.safetensors"
     int8, bundle = folder / "int8/student.int8.pt2", folder / "mobile.tadsr"
 
     def fold(out: str, autoencoder: Path) -> list[str]:
-        steps = ["--steps=0", f"--out={folder / out}", f"--autoencoder={autoencoder}"]
-        return ["compress.fold", *short, *inputs, *row, *steps]
+        files = [f"--out={folder / out}", f"--autoencoder={autoencoder}"]
+        return ["compress.fold", *photos, *inputs, *row, *files]
 
     return [
         fold("whole", full),

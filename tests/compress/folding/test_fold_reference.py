@@ -133,15 +133,13 @@ def test_program_is_static_and_of_small_ranks(deployed: DeployedReference) -> No
     assert largest_rank(program) <= 5
 
 
-def test_command_folds_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_folds_official_files(tmp_path: Path) -> None:
     write_reduced_preset(tmp_path / "reference.yaml", "reference", crop=64)
     write_photos(tmp_path / "photos")
     write_official(tmp_path, "reference")
     options = {"preset": tmp_path / "reference.yaml", "photos": tmp_path / "photos", "out": tmp_path / "o"}
     options |= {"student": tmp_path / "teacher.pth", "autoencoder": tmp_path / "autoencoder.pth"}
-    argv = ["fold", *(f"--{name}={value}" for name, value in options.items()), "--tile=32", "--seed=5"]
-    monkeypatch.setattr("sys.argv", argv)
-    fold.main()
+    fold.main([*(f"--{name}={value}" for name, value in options.items()), "--tile=32", "--seed=5"])
     program = torch.export.load(tmp_path / "o/student.32.pt2")
     lr = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(program.module()(lr), _folded(tmp_path)(lr), atol=1e-5, rtol=0)
