@@ -98,12 +98,12 @@ def quantize(network: torch.nn.Module, *in_float: str) -> torch.nn.Module:
         largest[rounding] = max(largest.get(rounding, 0.0), float(given[0].abs().max()))
 
     roundings = [part for part in prepared.modules() if isinstance(part, LearntRange)]
-    hooks = [rounding.register_forward_pre_hook(see) for rounding in fake_quants]
-    for rounding in fake_quants:
+    hooks = [rounding.register_forward_pre_hook(see) for rounding in roundings]
+    for rounding in roundings:
         rounding.disable_fake_quant()
     for seed in range(4):
         prepared(torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(seed)))
-    for rounding, hook in zip(fake_quants, hooks, strict=True):
+    for rounding, hook in zip(roundings, hooks, strict=True):
         hook.remove()
         rounding.set_range(largest[rounding])
         rounding.enable_fake_quant()

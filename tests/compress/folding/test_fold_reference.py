@@ -127,12 +127,6 @@ def test_onnx_runtime_gives_the_same_at_full_size(tmp_path: Path) -> None:
     check_in_onnx_runtime(network, 64, tmp_path)
 
 
-def test_program_is_static_and_of_small_ranks(deployed: DeployedReference) -> None:
-    program = export_static(deployed, 32)
-    assert free_sizes(program) == []
-    assert largest_rank(program) <= 5
-
-
 def test_command_folds_official_files(tmp_path: Path) -> None:
     write_reduced_preset(tmp_path / "reference.yaml", "reference", crop=64)
     write_photos(tmp_path / "photos")
@@ -141,6 +135,8 @@ def test_command_folds_official_files(tmp_path: Path) -> None:
     options |= {"student": tmp_path / "teacher.pth", "autoencoder": tmp_path / "autoencoder.pth"}
     fold.main([*(f"--{name}={value}" for name, value in options.items()), "--tile=32", "--seed=5"])
     program = torch.export.load(tmp_path / "o/student.32.pt2")
+    assert free_sizes(program) == []
+    assert largest_rank(program) <= 5
     lr = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(program.module()(lr), _folded(tmp_path)(lr), atol=1e-5, rtol=0)
     metadata = read_metadata(tmp_path / "o/student.32.pt2")

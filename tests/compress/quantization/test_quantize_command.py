@@ -1,10 +1,7 @@
 """``python -m compress.quantize``: what it writes, measures and resumes, and its mistakes in one line."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,12 +17,12 @@ from compress import quantize
 from compress.quantization.post_training import SENSITIVITY
 from compress.reporting.results import read_report
 from runtime.errors import TadsrError
+from tadsr import commands
 from tadsr.program import ProgramError, open_program, read_metadata
 from tests.export.programs import TILE
 from train.data.teacher_samples import file_hash
 from train.engine.errors import PhotoError, TrainError
 
-ROOT = Path(__file__).parents[3]
 Arguments = Callable[..., list[str]]
 INT8 = f"student.int8.{TILE}.pt2"
 
@@ -89,6 +86,9 @@ def test_ptq_stops_after_calibration(measured: Path, folded: Path, asked: Argume
     report = shutil.copytree(measured.parent / "report", tmp_path / "report")
     before = read_report(report)
     named = {"keep-float": "decoder.1.conv1,student.middle.0.sum"}  # as users write it
+    other = {"program": "another", "keep_float": [], "layers": [{"name": "sky", "macs": 0.001, "error": 1}]}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / SENSITIVITY).write_text(json.dumps(other))
     quantize.main([*asked(tmp_path / "run", pairs=folded / "pairs", report=report, **named), "--ptq"])
     after = read_report(report)
     for stage, same in (("folded", True), ("ptq", False), ("qat", True)):
@@ -99,6 +99,9 @@ def test_ptq_stops_after_calibration(measured: Path, folded: Path, asked: Argume
     assert "decoder.1.conv2.weight" not in made
     trained = weights(measured / "student.int8.pt2")
     assert any(not made[name].equal(trained[name]) for name in made.keys() & trained.keys())
+    scanned = json.loads((tmp_path / "run" / SENSITIVITY).read_text())
+    assert scanned["program"] == file_hash(folded / "student.pt2"), "a scan of another program is not taken"
+    assert "sky" not in json.dumps(scanned)
 
 
 @pytest.fixture
@@ -167,16 +170,6 @@ def test_a_run_with_other_settings_keeps_what_it_wrote(measured: Path, asked: Ar
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.pt2")} == before
 
 
-def test_a_scan_of_another_program_is_not_taken(folded: Path, asked: Arguments, tmp_path: Path) -> None:
-    other = {"program": "another", "keep_float": [], "layers": [{"name": "sky", "macs": 0.001, "error": 1}]}
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / SENSITIVITY).write_text(json.dumps(other))
-    quantize.main([*asked(tmp_path / "run"), "--ptq"])
-    scanned = json.loads((tmp_path / "run" / SENSITIVITY).read_text())
-    assert scanned["program"] == file_hash(folded / "student.pt2")
-    assert "sky" not in json.dumps(scanned)
-
-
 def test_a_folder_without_photos(asked: Arguments, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     refused(asked(tmp_path / "o", photos=tmp_path / "empty"), PhotoError, "empty")
@@ -188,16 +181,13 @@ def refused(argv: list[str], error: type[TadsrError], message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_mistake_ends_with_one_line_and_exit_code_2(asked: Arguments, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "compress.quantize", *asked(tmp_path / "o", keep_float="sky")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("error: --keep-float sky: the program has no such")
-    assert "Traceback" not in done.stderr
+def test_a_mistake_ends_with_one_line_and_exit_code_2(
+    asked: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        commands.run(lambda: quantize.main(asked(tmp_path / "o", keep_float="sky")))
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1].startswith("error: --keep-float sky: the program has no such")
+    assert "Traceback" not in said.err
