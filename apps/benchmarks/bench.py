@@ -1,12 +1,8 @@
 """`tadsr bench`: how long the model takes on this device, and how much memory."""
 
-import importlib.metadata
 import json
-import os
-import platform
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from apps.benchmarks.plot import Bar, bar_chart
 from apps.benchmarks.precisions import FileTiming, time_files, usable_files
 from apps.benchmarks.starts import PictureTiming, time_engines, time_picture
 from runtime.upscaler import Upscaler
+from tadsr.measuring import describe_machine, describe_versions
 
 SIDES = (128, 512)
 ENGINES_SIDE = 256
@@ -94,7 +91,7 @@ def run_bench(
     return BenchReport(
         model=model,
         machine=machine,
-        versions={"tadsr": version, "python": platform.python_version(), **versions("onnxruntime", "numpy", "pillow")},
+        versions={"tadsr": version, **describe_versions("onnxruntime", "numpy", "pillow")},
         threads=threads,
         repeats=repeats,
         conditions=CONDITIONS,
@@ -167,28 +164,6 @@ def _pictures(rows: Sequence[PictureTiming], title: str) -> Table:
         name = f"{row.backend}/{row.precision}"
         table.add_row(f"{row.side}x{row.side}", name, *times, f"{row.tiles_per_second:.1f}", memory)
     return table
-
-
-def describe_machine() -> dict[str, Any]:
-    """The CPU's name, how many there are, the system, and the load (runnable processes, last minute) before timing."""
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    return {"cpu": _cpu_name(), "cpus": os.cpu_count(), "system": platform.platform(), "load": load}
-
-
-def _cpu_name() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def versions(*packages: str) -> dict[str, str | None]:
-    versions: dict[str, str | None] = dict.fromkeys(packages)
-    for package in packages:
-        with suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime-gpu and its kin have other names
-            versions[package] = importlib.metadata.version(package)
-    return versions
 
 
 def _describe(upscaler: Upscaler) -> dict[str, Any]:

@@ -10,20 +10,6 @@ START = time.perf_counter()
 
 import json  # noqa: E402  (the clock must start before any import)
 import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-
-def peak_memory() -> int | None:
-    """The most memory this process has held so far, in bytes; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    if status.exists():  # unlike getrusage's, this figure does not start with the size of the parent process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def measure(
@@ -35,6 +21,7 @@ def measure(
     import numpy as np
 
     import runtime
+    from tadsr.measuring import peak_memory
 
     upscaler = runtime.load(bundle, backend=backend, precision=precision, threads=threads)
     loaded = time.perf_counter() - START

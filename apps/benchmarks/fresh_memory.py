@@ -48,7 +48,7 @@ def codec(suffix: str, width: str) -> None:
 TASKS: Mapping[str, Callable[..., None]] = {"base": lambda: None, "engine": engine, "codec": codec}
 
 if __name__ == "__main__":
-    from apps.benchmarks.fresh import peak_memory
+    from tadsr.measuring import peak_memory
 
     task, *arguments = sys.argv[1:]
     TASKS[task](*arguments)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import runtime
-from apps.benchmarks.bench import describe_machine, versions
 from apps.benchmarks.precisions import usable_files
 from apps.errors import CommandError
 from tadsr.commands import run, typed
+from tadsr.measuring import describe_machine, describe_versions
 
 SIDES = (64, 128, 192, 256, 384, 512)
 CODEC_WIDTH = 10_000
@@ -46,7 +46,7 @@ def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
         "command": typed("apps.benchmarks.memory"),
         "conditions": CONDITIONS,
         "machine": describe_machine(),
-        "versions": versions("numpy", "pillow", "onnxruntime", "pyvips-binary"),
+        "versions": describe_versions("numpy", "pillow", "onnxruntime", "pyvips-binary"),
         "threads": threads,
         "engines": engines,
         "codec": {"width": CODEC_WIDTH, "bytes": codec},

@@ -1,5 +1,4 @@
-"""What ``apps.benchmarks.training`` times: the trainers' own steps, on networks of a preset's sizes with random
-weights."""
+"""What ``apps.benchmarks.training`` times: the trainers' own steps with random weights, and matrix products."""
 
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tadsr.measuring import Call, peak_memory
 from train.data.crops import Sample, loader
 from train.data.drawn import draw
 from train.diffusion import process as diffusion
@@ -23,11 +23,11 @@ from train.engine.checkpoints import describe, save_network
 from train.engine.settings import Model
 from train.engine.sources import training_crops
 from train.engine.state import State
-from train.evaluation.measuring import Call
 from train.networks.families import build_autoencoder, build_unet
 
 _PHOTOS, _PHOTO_SIDE = 16, 512
 _ENDLESS = 1_000_000
+_MATRIX_SIDES = {"cpu": (512, 1024, 2048, 4096), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
 
 
 class Layout(NamedTuple):
@@ -135,3 +135,40 @@ class Distillation:
             return task.autoencoder.decode(
                 diffusion.one_step(task.schedule, student, given.z_y, torch.randn_like(given.z_y))
             )
+
+
+def matrix_products(dtype: torch.dtype, device: torch.device) -> dict[str, tuple[Call, float]]:
+    """Products of square matrices of several sizes, and the floating-point operations of each: 2 n^3."""
+
+    def product(n: int) -> Call:
+        a, b, out = (torch.randn(n, n, device=device).to(dtype) for _ in range(3))
+        return lambda: torch.matmul(a, b, out=out)
+
+    return {f"{n}x{n} matrix product": (product(n), 2.0 * n**3) for n in _MATRIX_SIDES[device.type]}
+
+
+def finished(call: Call, device: torch.device) -> Call:
+    """The call as one that returns when the device has finished its work, which a GPU only puts in a queue."""
+
+    def call_and_wait() -> None:
+        call()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+
+    return call_and_wait
+
+
+def held_memory() -> int:
+    """Bytes that PyTorch holds now on the CUDA device, 0 without one: what ``peak_memory_of`` need not count."""
+    return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
+
+
+def peak_memory_of(call: Call, device: torch.device, held: int = 0) -> int | None:
+    """Bytes: on CUDA the most that PyTorch has allocated during the call, less ``held``; elsewhere the most resident
+    memory of this process so far, which never falls; None where the system does not say."""
+    if device.type != "cuda":
+        call()
+        return peak_memory()
+    torch.cuda.reset_peak_memory_stats(device)
+    call()
+    return torch.cuda.max_memory_allocated(device) - held

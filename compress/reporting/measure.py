@@ -27,9 +27,9 @@ from compress.reporting.results import (
     put_result,
     read_report_of,
 )
+from tadsr.measuring import describe_versions
 from train.data.photos import load_photo
 from train.engine.errors import TrainError
-from train.evaluation.measuring import describe_versions
 from train.evaluation.pairs import Pair, find_pairs, originals, restored, saved
 from train.evaluation.predictors import Predictor
 

@@ -21,10 +21,10 @@ from keeping import keep
 from playwright.sync_api import Browser, sync_playwright
 
 import runtime
-from apps.benchmarks.bench import describe_machine
 from apps.web_server import BUILT, serving
 from runtime.bundle import read_bundle
 from tadsr.commands import say
+from tadsr.measuring import describe_machine
 
 JSON = Path(__file__).with_name("browser_speed.json")
 LOCK = BUILT.parent / "package-lock.json"

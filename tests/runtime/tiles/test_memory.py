@@ -16,7 +16,7 @@ from tests.runtime.engines import watched
 ROOT = Path(__file__).parents[3]
 LIMITED = """
 import sys, numpy as np, runtime
-from apps.benchmarks.fresh import peak_memory
+from tadsr.measuring import peak_memory
 source, target, precision, limit, *tile = sys.argv[1:]
 with runtime.load(precision=precision, threads=2) as upscaler:
     upscaler.to_file(source, target, max_memory=limit, tile=int(tile[0]) if tile else None)

@@ -8,7 +8,7 @@ import pytest
 from apps.benchmarks import memory
 from runtime.tiles.memory import MEASURED
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_measuring_command_writes_what_the_runtime_reads(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,8 @@ from apps.benchmarks.bench import BenchReport, show_bench
 from apps.benchmarks.peers import NetworkTiming, count, rrdb, srvgg, time_rounds, time_side_by_side
 from apps.errors import CommandError
 from runtime.bundle import read_bundle
+from tests.apps.commands import Tadsr
 from tests.conftest import write_toy_bundle
-
-from .commands import Tadsr
 
 
 def test_full_size_networks_have_the_published_sizes() -> None:

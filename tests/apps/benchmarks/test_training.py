@@ -16,7 +16,7 @@ from apps.benchmarks import workloads
 from tests.tiny import write_preset, write_reduced_preset
 from train.engine.errors import TrainError
 from train.engine.settings import preset_model
-from train.evaluation import macs, measuring
+from train.evaluation import macs
 
 CPU = torch.device("cpu")
 ROWS = [
@@ -30,7 +30,7 @@ ROWS = [
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    monkeypatch.setattr(measuring, "_SIDES", {"cpu": (64, 128)})
+    monkeypatch.setattr(workloads, "_MATRIX_SIDES", {"cpu": (64, 128)})
     monkeypatch.setattr(workloads, "_PHOTO_SIDE", 96)
 
     def command(*arguments: object) -> str:
@@ -67,7 +67,7 @@ def test_reference_preset_too_and_options_of_distill(tmp_path: Path, run: Callab
 
 
 def test_layouts_are_compared_by_the_same_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "_SIDES", {"cpu": (64,)})
+    monkeypatch.setattr(workloads, "_MATRIX_SIDES", {"cpu": (64,)})
     monkeypatch.setattr(workloads, "_PHOTO_SIDE", 96)
     preset = str(write_preset(tmp_path / "tiny.yaml"))
     arguments = Namespace(preset=preset, batch=2, precision="32-true", photos=None)
@@ -115,24 +115,14 @@ def test_flops_are_two_per_multiply_add_forward_and_backward() -> None:
 
 
 def test_matrix_products_count_2_n_cubed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "_SIDES", {"cpu": (32, 64)})
-    for call, flops in measuring.matrix_products(torch.bfloat16, CPU).values():
+    monkeypatch.setattr(workloads, "_MATRIX_SIDES", {"cpu": (32, 64)})
+    for call, flops in workloads.matrix_products(torch.bfloat16, CPU).values():
         assert macs.count_flops(call) == flops
 
 
-def test_rounds_are_interleaved_and_short_calls_repeated() -> None:
-    order: list[str] = []
-    with Console(stderr=True).status("") as status:
-        timings = measuring.side_by_side({name: lambda n=name: order.append(n) for name in "ab"}, 0, CPU, status)
-    assert list(dict.fromkeys(order)) == ["a", "b"]
-    assert [a for a, b in zip(order, [*order[1:], ""], strict=True) if a != b] == ["a", "b"] * 3
-    assert all(0 < timing.least <= timing.median < 1e-3 for timing in timings.values())
-    assert {timing.rounds for timing in timings.values()} == {3}
-
-
 def test_memory_on_a_cpu_is_the_process_own_peak() -> None:
-    before = measuring.peak_memory(lambda: None, CPU)
-    after = measuring.peak_memory(lambda: torch.ones(64, 1024, 1024).sum(), CPU)
+    before = workloads.peak_memory_of(lambda: None, CPU)
+    after = workloads.peak_memory_of(lambda: torch.ones(64, 1024, 1024).sum(), CPU)
     if sys.platform == "win32":
         assert after is None
     else:
