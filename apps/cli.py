@@ -246,13 +246,14 @@ def bench(
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Timed runs of each.")] = 10,
     peers: Annotated[
-        bool, typer.Option("--peers", help="Beside networks of known shapes, random weights (needs the dev extra).")
+        bool, typer.Option("--peers", help="Beside reference networks with random weights (needs the dev extra).")
     ] = False,
     overhead: Annotated[
         bool, typer.Option("--overhead", help="Also what the runtime adds to the bare engine on the same tiles.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Also a chart of the warm times of each engine.")
+        Path | None,
+        typer.Option(metavar="FILE.svg", help="Also a chart of the warm times (needs the plot extra)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
 ) -> None:
@@ -265,8 +266,8 @@ def bench(
       tadsr bench --overhead
       tadsr bench --peers --threads 2 --json > bench.json
     """
-    from apps.benchmarks.bench import draw_bench, run_bench, show_bench
-    from apps.benchmarks.plot import check_plot, write_plot
+    from apps.benchmarks.chart import check_plot, write_plot
+    from apps.benchmarks.inference import draw_bench, run_bench, show_bench
 
     if plot is not None:
         check_plot(plot)

@@ -5,16 +5,14 @@ The runtime keeps to a limit of memory by these figures. Every one is the most r
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import runtime
-from apps.benchmarks.precisions import usable_files
+from apps.benchmarks.compare_files import usable_files
+from apps.benchmarks.worker import measure_in_worker
 from apps.errors import CommandError
-from tadsr.commands import run, typed
+from tadsr.commands import run, say, typed
 from tadsr.measuring import describe_machine, describe_versions
 
 SIDES = (64, 128, 192, 256, 384, 512)
@@ -28,20 +26,18 @@ CONDITIONS = (
 
 def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
     """The content of `runtime/tiles/memory.json`. Raises `CommandError` where a process fails or tells no figure."""
-    own = [c.artifact for c in usable_files(runtime.read_bundle(bundle)) if c.backend.name == c.artifact.backend]
+    usable = usable_files(runtime.read_bundle(bundle))
+    artifacts = [choice.artifact for choice in usable if choice.backend.name == choice.artifact.backend]
     engines = [
         {
             "backend": artifact.backend,
             "precision": artifact.precision,
-            "points": [
-                [side * side, _peak("engine", str(bundle), artifact.file, str(side), str(threads or 0))]
-                for side in SIDES
-            ],
+            "points": [[side * side, _peak("engine", bundle, artifact.file, side, threads or 0)] for side in SIDES],
         }
-        for artifact in own
+        for artifact in artifacts
     ]
     base = _peak("base")
-    codec = max(_peak("codec", suffix, str(CODEC_WIDTH)) - base for suffix in CODECS)
+    codec = max(_peak("codec", suffix, CODEC_WIDTH) - base for suffix in CODECS)
     return {
         "command": typed("apps.benchmarks.memory"),
         "conditions": CONDITIONS,
@@ -53,20 +49,11 @@ def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
     }
 
 
-def _peak(*arguments: str) -> int:
-    script = Path(__file__).with_name("fresh_memory.py")
-    home = str(Path(runtime.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-P", str(script), *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode or not done.stdout.isdigit():
-        reason = (done.stderr.strip().splitlines() or ["this system does not tell a process its memory"])[-1]
-        raise CommandError(f"measuring {' '.join(arguments)} failed: {reason}")
-    return int(done.stdout)
+def _peak(task: str, *arguments: object) -> int:
+    peak = measure_in_worker(task, *arguments)
+    if peak is None:
+        raise CommandError("the system does not tell a process how much memory it holds; measure on Linux or macOS")
+    return int(peak)
 
 
 def main() -> None:
@@ -74,7 +61,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=runtime.DEFAULT_BUNDLE, help="default: the one that comes along")
     parser.add_argument("--threads", type=int, help="of the engine; default: its choice")
     options = parser.parse_args()
-    sys.stdout.write(json.dumps(measure(options.bundle, options.threads), indent=2) + "\n")
+    say(json.dumps(measure(options.bundle, options.threads), indent=2))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
 """What the runtime adds to the bare engine, and what the engine gains from two tiles at once."""
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from apps.benchmarks.precisions import usable_files
+from apps.benchmarks.compare_files import usable_files
 from runtime.backends import Choice
 from runtime.bundle import Bundle
 from runtime.pictures.picture import open_picture
 from runtime.tiles.halo import HALOS
 from runtime.tiles.tiling import Floats, cut_tile, plan_tiles, take
 from runtime.upscaler import Upscaler
+from tadsr.measuring import Call, time_in_rounds
 
 
 @dataclass(frozen=True)
@@ -56,35 +55,27 @@ def _time(bundle: Bundle, choice: Choice, side: int, threads: int | None, repeat
         for tile in tiles:
             session.run(tile)
 
+    def run(tile: Floats) -> None:
+        session.run(tile)  # its result goes: many large ones would fill the memory, which is not what is timed
+
     def two_at_once() -> None:
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(_ignoring(session.run), tiles))
+            list(pool.map(run, tiles))
 
-    ways: list[Callable[[], object]] = [bare, lambda: upscaler(picture), *([two_at_once] if len(tiles) > 1 else [])]
-    alone, whole, *paired = np.array([[_seconds(way) for way in ways] for _ in range(repeats + 1)])[1:].T
+    calls: dict[str, Call] = {"bare": bare, "runtime": lambda: upscaler(picture)}
+    if len(tiles) > 1:
+        calls["two at once"] = two_at_once
+    timings = time_in_rounds(calls, repeats)
+    alone = np.array(timings["bare"].seconds)
+    ratios = {name: float(np.median(timing.seconds / alone)) - 1 for name, timing in timings.items()}
     return OverheadTiming(
         artifact.file,
         engine.name,
         artifact.precision,
         side,
         len(tiles),
-        1e3 * float(np.median(alone)),
-        1e3 * float(np.median(whole)),
-        float(np.median(whole / alone)) - 1,
-        float(np.median(paired[0] / alone)) - 1 if paired else None,
+        1e3 * timings["bare"].median,
+        1e3 * timings["runtime"].median,
+        ratios["runtime"],
+        ratios.get("two at once"),
     )
-
-
-def _ignoring(run: Callable[[Floats], Floats]) -> Callable[[Floats], None]:
-    """The same without its result: many large ones would fill the memory, which is not what is timed."""
-
-    def call(tile: Floats) -> None:
-        run(tile)
-
-    return call
-
-
-def _seconds(way: Callable[[], object]) -> float:
-    before = time.perf_counter()
-    way()
-    return time.perf_counter() - before

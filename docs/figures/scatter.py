@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from apps.benchmarks.plot import MARGIN, document
+from apps.benchmarks.chart import MARGIN, document
 
 LEFT, TOP, SIDE, HEIGHT = 64, 66, 390, 300
 """The field of the dots: its left and top edge, its width and height."""

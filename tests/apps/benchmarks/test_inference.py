@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from apps.benchmarks import bench
-from apps.benchmarks.precisions import usable_files
+from apps.benchmarks import inference
+from apps.benchmarks.compare_files import usable_files
 from runtime.bundle import Artifact, read_bundle, write_bundle
 from tests.apps.commands import Tadsr
 
@@ -16,9 +16,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SIDES", (16, 32))
-    monkeypatch.setattr(bench, "OVERHEAD_SIDES", (32, 600))
-    monkeypatch.setattr(bench, "ENGINES_SIDE", 80)
+    monkeypatch.setattr(inference, "SIDES", (16, 32))
+    monkeypatch.setattr(inference, "OVERHEAD_SIDES", (32, 600))
+    monkeypatch.setattr(inference, "ENGINES_SIDE", 80)
 
 
 def test_json(tadsr: Tadsr, toy_bundle: Path) -> None:
@@ -50,6 +50,7 @@ def test_table(tadsr: Tadsr, toy_bundle: Path) -> None:
 
 
 def test_a_chart(tadsr: Tadsr, toy_bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib, which comes with tadsr[plot]")
     command = ["bench", "--bundle", toy_bundle, "--repeats", 1, "--json", "--plot"]
     done = tadsr(*command, tmp_path / "speed.svg")
     assert (done.code, done.err) == (0, "")
@@ -100,7 +101,7 @@ def test_bundles_that_cannot_be_timed(tadsr: Tadsr, toy_bundle: Path, tmp_path: 
     done = tadsr("bench", "--bundle", folder, "--repeats", 1)
     assert done.code == 2
     assert done.err.count("\n") == 1
-    assert "the process that times 16x16 failed: " in done.err
+    assert f"the process that measures picture {folder} 16 " in done.err
     assert "instead of" in done.err
 
 

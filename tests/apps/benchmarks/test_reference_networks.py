@@ -6,9 +6,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from apps.benchmarks import bench, peers
-from apps.benchmarks.bench import BenchReport, show_bench
-from apps.benchmarks.peers import NetworkTiming, count, rrdb, srvgg, time_rounds, time_side_by_side
+from apps.benchmarks import inference, reference_networks
+from apps.benchmarks.inference import BenchReport, show_bench
+from apps.benchmarks.reference_networks import NetworkTiming, count, rrdb, srvgg, time_networks, time_side_by_side
 from apps.errors import CommandError
 from runtime.bundle import read_bundle
 from tests.apps.commands import Tadsr
@@ -47,16 +47,16 @@ def test_they_enlarge_four_times_and_stay_in_bounds(model: onnx.ModelProto) -> N
         assert np.abs(result).max() < 1e3  # neither inf nor NaN, which could run at another speed
 
 
-def test_rounds() -> None:
+def test_each_network_is_timed_in_every_round() -> None:
     networks = {"a": srvgg(convolutions=1, features=4), "b": rrdb(blocks=1, features=4, growth=2)}
-    seconds = time_rounds(networks, threads=1, repeats=3, side=8)
-    assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3}
-    assert min(map(min, seconds.values())) > 0
+    timings = time_networks(networks, threads=1, repeats=3, side=8)
+    assert {name: len(timing.seconds) for name, timing in timings.items()} == {"a": 3, "b": 3}
+    assert min(timing.least for timing in timings.values()) > 0
 
 
 def test_side_by_side(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(peers, "rrdb", lambda: rrdb(blocks=1, features=8, growth=4))
-    monkeypatch.setattr(peers, "srvgg", lambda: srvgg(convolutions=1, features=8))
+    monkeypatch.setattr(reference_networks, "rrdb", lambda: rrdb(blocks=1, features=8, growth=4))
+    monkeypatch.setattr(reference_networks, "srvgg", lambda: srvgg(convolutions=1, features=8))
     rows = time_side_by_side(read_bundle(toy_bundle), threads=1, repeats=2)
     toy, *others = rows
     assert (toy.network, toy.ratio_to_ours) == ("toy", 1.0)
@@ -79,14 +79,14 @@ def test_peers_are_asked_for(tadsr: Tadsr, toy_bundle: Path, monkeypatch: pytest
         asked.append((threads, repeats))
         return [NetworkTiming("toy", 1, 1.0, 1.0, 1.0, 1.0)]
 
-    monkeypatch.setattr(bench, "SIDES", ())
-    monkeypatch.setattr(bench, "time_side_by_side", fake)
+    monkeypatch.setattr(inference, "SIDES", ())
+    monkeypatch.setattr(inference, "time_side_by_side", fake)
     assert '"ratio_to_ours": 1.0' in tadsr("bench", "--bundle", toy_bundle, "--peers", "--threads", 2, "--json").out
     assert asked == [(2, 10)]
 
 
 def test_without_onnx(tadsr: Tadsr, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SIDES", ())
+    monkeypatch.setattr(inference, "SIDES", ())
     monkeypatch.setitem(sys.modules, "onnx", None)
     done = tadsr("bench", "--bundle", toy_bundle, "--peers")
     assert done.code == 2

@@ -1,12 +1,10 @@
-"""The network beside networks of its peers' shapes, in one process and one engine.
+"""The network beside reference networks of well-known shapes, in one process and one engine.
 
-The peers' weights are random: neither their speed nor their size depends on the values. Shapes: RRDB, Wang et al.,
+Their weights are random: neither their speed nor their size depends on the values. Shapes: RRDB, Wang et al.,
 "ESRGAN" (2018), as in Real-ESRGAN x4plus; SRVGG, the compact network of Real-ESRGAN's realesr-general-x4v3.
 """
 
 import math
-import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from apps.errors import CommandError
 from runtime.backends import choose
 from runtime.backends.onnx import ERRORS_ONLY
 from runtime.bundle import Bundle
+from tadsr.measuring import Call, Timing, time_in_rounds
 
 if TYPE_CHECKING:
     import onnx
@@ -41,7 +40,10 @@ class NetworkTiming:
 
 
 def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> list[NetworkTiming]:
-    """Time the bundle's fp32 ONNX file (first row) and both peers. Raises `CommandError` or `BundleError`."""
+    """Time the bundle's fp32 ONNX file, the first row, and both reference networks.
+
+    Raises `CommandError` or `BundleError`.
+    """
     try:
         import onnx
     except ImportError as error:
@@ -54,24 +56,20 @@ def time_side_by_side(bundle: Bundle, *, threads: int | None, repeats: int) -> l
         "RRDB (x4plus)": rrdb(),
         "SRVGG (general-x4v3)": srvgg(),
     }
-    seconds = time_rounds(networks, threads=threads, repeats=repeats)
-    ours = statistics.median(seconds[bundle.manifest.name])
+    timings = time_networks(networks, threads=threads, repeats=repeats)
+    ours = timings[bundle.manifest.name].median
     rows = []
     for name, model in networks.items():
-        parameters, macs = count(model, SIDE)
-        median = statistics.median(seconds[name])
-        rows.append(NetworkTiming(name, parameters, macs / 1e9, 1e3 * median, 1e3 * min(seconds[name]), median / ours))
+        (parameters, macs), timing = count(model, SIDE), timings[name]
+        times = 1e3 * timing.median, 1e3 * timing.least, timing.median / ours
+        rows.append(NetworkTiming(name, parameters, macs / 1e9, *times))
     return rows
 
 
-def time_rounds(
+def time_networks(
     networks: Mapping[str, "onnx.ModelProto"], *, threads: int | None, repeats: int, side: int = SIDE
-) -> dict[str, list[float]]:
-    """Seconds of `repeats` runs of each network.
-
-    Rounds go through all networks, so that noise of the machine hits all alike. In a round each runs twice and the
-    second run counts: the first one refills the caches that the network before it has emptied.
-    """
+) -> dict[str, Timing]:
+    """Time one call of each network in ONNX Runtime on the CPU, in rounds."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -79,19 +77,14 @@ def time_rounds(
     options.intra_op_num_threads = threads or 0
     # Each session has threads of its own, which would go on spinning into the next session's run.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    sessions = {
-        name: onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        for name, model in networks.items()
-    }
-    batch = np.random.default_rng(0).random((1, 3, side, side), np.float32)
-    seconds: dict[str, list[float]] = {name: [] for name in networks}
-    for _ in range(repeats):
-        for name, session in sessions.items():
-            session.run(["sr"], {"lr": batch})
-            before = time.perf_counter()
-            session.run(["sr"], {"lr": batch})
-            seconds[name].append(time.perf_counter() - before)
-    return seconds
+    batch = {"lr": np.random.default_rng(0).random((1, 3, side, side), np.float32)}
+
+    def call(model: "onnx.ModelProto") -> Call:
+        providers = ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
+        return lambda: session.run(["sr"], batch)
+
+    return time_in_rounds({name: call(model) for name, model in networks.items()}, repeats)
 
 
 def count(model: "onnx.ModelProto", side: int) -> tuple[int, int]:
@@ -217,7 +210,7 @@ class _Graph:
         picture: list[str | int | None] = ["batch", 3, "height", "width"]
         graph = helper.make_graph(
             self._nodes,
-            "peer",
+            "reference",
             [helper.make_tensor_value_info("lr", TensorProto.FLOAT, picture)],
             [helper.make_tensor_value_info("sr", TensorProto.FLOAT, ["batch", 3, None, None])],
             self._constants,
