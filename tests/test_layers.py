@@ -39,8 +39,8 @@ LATER = {
     "runtime/backends/onnx.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
     "runtime/backends/tensorrt.py": {"tensorrt", "torch"},
-    "runtime/pictures/decoding.py": {"pillow_heif"},
     "runtime/pictures/depth.py": {"pyvips"},
+    "runtime/pictures/optional.py": {"pillow_heif"},
     "runtime/pictures/streaming.py": {"pyvips"},
 }
 """What a file of the runtime imports, beside `LIGHT`, inside its functions."""
