@@ -1,6 +1,6 @@
 """``python -m train.autoencoder``: train the f4 autoencoder whose latent space teacher and student share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +96,8 @@ def measure_latents(network: Autoencoder, dataset: CropDataset, batches: int = 6
     return latents.mean((0, 2, 3)).float(), latents.std((0, 2, 3)).float()
 
 
-def main() -> None:
-    settings = parse(AutoencoderSettings, "train.autoencoder", "Train the f4 autoencoder.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(AutoencoderSettings, "train.autoencoder", "Train the f4 autoencoder.", argv)
     network, steps = train(AutoencoderTask(settings), settings, training_crops(settings, degraded=False))
     if not is_first():
         return

@@ -5,7 +5,7 @@ in place of HSD, a discriminator that is not told the time.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -246,8 +246,8 @@ def distillation_data(settings: DistillSettings) -> Dataset[Sample]:
     return samples
 
 
-def main() -> None:
-    settings = parse(DistillSettings, "train.distill", "Distil the teacher into a one-step student.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(DistillSettings, "train.distill", "Distil the teacher into a one-step student.", argv)
     train(DistillTask(settings), settings, distillation_data(settings))
 
 

@@ -6,7 +6,7 @@
 import argparse
 import logging
 import pickle
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def _some(kind: str, names: Collection[str]) -> str:
     return f"{len(names)} {kind} ({shown}{', ...' if len(names) > NAMED else ''})"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m train.official",
         description="Turn an official checkpoint into the .safetensors that every stage takes.",
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--preset", default="reference", help="name or YAML file of the preset whose network it holds")
     parser.add_argument("--as", dest="part", choices=READERS, required=True, help="which of the preset's networks")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .safetensors file to write")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     network, extra = READERS[arguments.part](arguments.file, preset_model(arguments.preset))
     save_network(arguments.output, network.state_dict(), describe(network, **extra))
     commands.say(f"wrote {arguments.output}")

@@ -1,6 +1,7 @@
 """``python -m train.publish``: copy networks out of a run as fp16, for committing or sharing."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from tadsr import commands
@@ -16,11 +17,11 @@ def publish(source: Path, folder: Path) -> Path:
     return target
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.publish", description="Copy networks out of runs as fp16.")
     parser.add_argument("networks", type=Path, nargs="+", help="weights that trainers wrote (.safetensors)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write to")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if twice := {a.name for a in arguments.networks for b in arguments.networks if a != b and a.name == b.name}:
         raise TrainError(f"{min(twice)}: named twice; publish one of them into another folder")
     for source in arguments.networks:

@@ -5,7 +5,7 @@ command goes on where it was.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -82,8 +82,8 @@ def _describe(settings: DistillSettings) -> dict[str, Any]:
     return {"batches": settings.steps, **chosen, **crops, **weights}
 
 
-def main() -> None:
-    settings = parse(DistillSettings, "train.sample_teacher", "Write --steps batches of the teacher's samples.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(DistillSettings, "train.sample_teacher", "Write --steps batches of the teacher's samples.", argv)
     write_samples(settings)
     commands.say(f"wrote {settings.steps * settings.batch} samples to {settings.out}")
 

@@ -1,6 +1,6 @@
 """``python -m train.teacher``: train the multi-step diffusion teacher in the autoencoder's latent space."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,8 @@ class TeacherTask:
         }
 
 
-def main() -> None:
-    settings = parse(TeacherSettings, "train.teacher", "Train the multi-step diffusion teacher.")
+def main(argv: Sequence[str] | None = None) -> None:
+    settings = parse(TeacherSettings, "train.teacher", "Train the multi-step diffusion teacher.", argv)
     train(TeacherTask(settings), settings, training_crops(settings))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ def as_json(photos: Path, licences: Licences) -> dict[str, Any]:
     return {"photos": len(found), "megapixels": megapixels, "credits": rows}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.data.credits", description="Sources and licences of photos.")
     parser.add_argument("photos", type=Path, help="folder of photos with a MANIFEST.csv inside or one folder up")
     parser.add_argument("--licences", choices=["free", "all"], default="free", help="which of them")
     parser.add_argument("--json", action="store_true", help="print JSON, with the photos' number and size")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     if options.json:
         commands.say(json.dumps(as_json(options.photos, options.licences), indent=1, ensure_ascii=False))
         return

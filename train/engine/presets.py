@@ -14,6 +14,18 @@ SHARED = ("model", "data", "degradation")
 STAGES = ("autoencoder", "teacher", "sample_teacher", "distill", "ablate", "finetune", "fold", "prune", "quantize")
 """Sections of one stage each."""
 
+RENAMED = {
+    "data.drawn_share": "data.synthetic_prob",
+    "data.plain_share": "data.flat_prob",
+    "share": "interpolation",
+}
+"""Settings of earlier versions and their names of today: in a run to be resumed they are read, elsewhere refused."""
+
+
+def now_called(key: str) -> str | None:
+    """What to write for a setting of an earlier version, as the end of an error message; None for any other."""
+    return f", which is {RENAMED[key]} now;" if key in RENAMED else None
+
 
 def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
     """The flat defaults {"model.teacher.widths": ..., "steps": ...} that a preset gives to one stage.

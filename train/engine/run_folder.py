@@ -10,7 +10,7 @@ import yaml
 
 from runtime.atomic import replacing
 from train.engine.errors import TrainError
-from train.engine.presets import flatten
+from train.engine.presets import RENAMED, flatten
 from train.engine.settings import TrainingSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -36,7 +36,8 @@ def open_run(settings: TrainingSettings) -> None:
         defaults = flatten(
             plain(asdict(type(settings)(settings.out, settings.photos)))
         )  # for what is newer than the run
-        before = defaults | flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
+        noted = flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
+        before = defaults | {RENAMED.get(key, key): value for key, value in noted.items()}
         changed = [key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key]]
         if changed:
             named = ", ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed[:3])

@@ -17,7 +17,7 @@ from train.data.degradation import DegradationSettings
 from train.data.photos import Licences
 from train.diffusion.process import ScheduleConfig
 from train.engine.errors import TrainError
-from train.engine.presets import preset_defaults
+from train.engine.presets import now_called, preset_defaults
 from train.engine.processes import world_size
 from train.engine.suggestions import did_you_mean, readable
 from train.networks.autoencoder import AutoencoderConfig
@@ -245,7 +245,8 @@ def _check_preset(settings: type[StageSettings], preset: str, defaults: Mapping[
     known = [option.removeprefix("--") for option in parser.options()]
     for key in defaults:
         if key not in known:
-            raise TrainError(f"preset {preset}: unknown key {key}{did_you_mean(key, known)} --help shows all keys")
+            hint = now_called(key) or did_you_mean(key, known)
+            raise TrainError(f"preset {preset}: unknown key {key}{hint} --help shows all keys")
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in defaults.items()}
     try:
         parser.parse_args(["--out=o", "--photos=p", *(f"--{key}={text}" for key, text in texts.items())])
@@ -264,7 +265,8 @@ class _Parser(ArgumentParser):
             super().error(message, ex)
         unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message, re.IGNORECASE)
         if unknown:
-            line = f"{unknown[1]}: no such option{did_you_mean(unknown[1], self.options())}"
+            hint = now_called(unknown[1].removeprefix("--")) or did_you_mean(unknown[1], self.options())
+            line = f"{unknown[1]}: no such option{hint}"
         else:
             line = f"{readable(message)};"
         sys.stderr.write(f"error: {line} see `{self.prog} --help`\n")

@@ -9,6 +9,7 @@ from tests.tiny import write_preset
 from train.autoencoder import AutoencoderSettings
 from train.distill import DistillSettings
 from train.engine.errors import TrainError
+from train.engine.run_folder import CHECKPOINT, SETTINGS, open_run
 from train.engine.settings import TrainingSettings, parse
 from train.finetuning.settings import FinetuneSettings
 from train.teacher import TeacherSettings
@@ -81,6 +82,7 @@ def test_bad_options_exit_with_code_2(bad: list[str], capsys: pytest.CaptureFixt
         (["--lamda_1", "2"], "--lamda_1: no such option, did you mean --lambda_1? see `"),
         (["--model.diffusion.stepps=4"], "did you mean --model.diffusion.steps?"),
         (["--crop=64"], "did you mean --data.crop?"),
+        (["--data.drawn_share=0.1"], "--data.drawn_share: no such option, which is data.synthetic_prob now; see `"),
         (["--zzz"], "--zzz: no such option; see `python -m train.distill --help`"),
         (
             ["--discriminator", "time-awre"],
@@ -103,6 +105,7 @@ def test_misspelt_options_are_told_the_nearest(bad: list[str], says: str, capsys
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("data: {plain_share: 0.1}", "unknown key data.plain_share, which is data.flat_prob now; --help"),
         ("distill: {lamda_1: 3}", "unknown key lamda_1, did you mean lambda_1?"),
         ("data: {cropp: 64}", "unknown key data.cropp, did you mean data.crop?"),
         ("distil: {lambda_1: 3}", "unknown section distil, did you mean distill?"),
@@ -182,3 +185,16 @@ def test_options_are_taken_as_people_write_them(words: list[str]) -> None:
     assert settings.ptq
     assert settings.keep_float == "NONE"
     assert not parse(QuantizeSettings, "compress.quantize", "", [*NEEDED, "--ptq", "false"]).ptq
+
+
+def test_a_run_with_the_names_of_earlier_versions_is_resumed(tmp_path: Path) -> None:
+    argv = ["--photos=p", f"--out={tmp_path}", "--data.synthetic-prob=0.2"]
+    settings = parse(TrainingSettings, "train.teacher", "", argv)
+    open_run(settings)
+    (tmp_path / CHECKPOINT).touch()
+    noted = tmp_path / SETTINGS
+    noted.write_text(noted.read_text().replace("synthetic_prob", "drawn_share"))
+    open_run(settings)
+    noted.write_text(noted.read_text().replace("synthetic_prob: 0.2", "drawn_share: 0.3"))
+    with pytest.raises(TrainError, match=r"data\.synthetic_prob 0\.3 -> 0\.2"):
+        open_run(settings)
