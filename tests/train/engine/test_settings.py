@@ -134,7 +134,7 @@ def test_misspelt_preset_is_told_the_nearest() -> None:
     [
         ["--batch", "0"],
         ["--steps", "-1"],
-        ["--log_every", "0"],
+        ["--log-every", "0"],
         ["--workers", "-1"],
         ["--ema", "1"],
         ["--data.crop", "16"],
