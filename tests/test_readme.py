@@ -51,6 +51,14 @@ def test_ci_reads_the_set_up_blocks(name: str) -> None:
     assert read.strip().endswith(SET_UP[name])
 
 
+def test_contributing_answers_with_files_that_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    answers = [path for row in rows for path in re.findall(r"`([\w/.]+/[\w/.]+)`", row)]
+    assert len(answers) >= 10
+    assert [path for path in answers if not (ROOT / path).exists()] == []
+
+
 def test_ci_fails_without_a_block(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(CI, tmp_path / ".ci" / "run")

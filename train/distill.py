@@ -35,9 +35,9 @@ from train.networks.families import AnyUNet, build_unet
 from train.networks.memory import channels_last
 from train.objectives import hsd
 from train.objectives.config import PaperChoices, largest_hsd_time
+from train.objectives.hsd import sds_gradient
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
 from train.objectives.losses import vanilla_distillation
-from train.objectives.sds import sds_gradient
 from train.objectives.sinsr import sinsr_terms
 
 

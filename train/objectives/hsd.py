@@ -78,3 +78,22 @@ def surrogate_loss(gradient: Tensor, z_0_student: Tensor) -> Tensor:
     Its value means nothing; log the mean of ``gradient.abs()``.
     """
     return (gradient.detach() * z_0_student).sum() / len(z_0_student)
+
+
+@torch.no_grad()
+def sds_gradient(
+    teacher: Denoiser,
+    s: Schedule,
+    z_0_student: Tensor,
+    z_y: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    weighting: Weighting = "kappa_sqrt_eta",
+) -> Tensor:
+    """The ablation's baseline, score distillation sampling: HSD without its teacher branch.
+
+    w (z_0^stu - F(z_t^stu)) / (C S), detached: one sample's gradient [N, C, h, w]; t [N] over the whole process.
+    """
+    z_t = diffusion.forward_process(s, z_0_student, z_y, t, noise)
+    bracket = z_0_student - teacher(diffusion.scale_input(s, z_t, t), t)
+    return weight(s, t, bracket, weighting) * bracket / bracket[0].numel()
