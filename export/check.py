@@ -1,6 +1,6 @@
 """``python -m export.check``: what every backend would do with a program's operations, before anyone trains it.
 
-It reads the graph alone and takes seconds. The program may be of untrained weights (``compress.fold --steps 0``).
+It reads the graph alone and takes seconds. The program may be of untrained weights (``compress.fold``).
 """
 
 import argparse
