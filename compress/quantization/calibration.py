@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 from torch.utils.data import Dataset
 
 from compress.quantization.quantizer import Int8Quantizer
+from tadsr.program import QUANTIZE
 from train.data.crops import Sample
 from train.data.teacher_samples import TeacherSamples
 from train.engine.errors import TrainError
@@ -71,11 +72,8 @@ def measure_ranges(graph: GraphModule, tiles: Sequence[Tensor], keep_float: Coll
             fast_bias_correction=None,  # finetuning corrects more than biases
             activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
         )
-    quantize = torch.ops.quantized_decomposed.quantize_per_tensor.default
-    return {
-        node.args[0].name: _largest(*node.args[1:5])
-        for node in quantised.graph.find_nodes(op="call_function", target=quantize)
-    }
+    nodes = (node for node in quantised.graph.nodes if str(node.target) == QUANTIZE)
+    return {node.args[0].name: _largest(*node.args[1:5]) for node in nodes}
 
 
 def _largest(scale: float, zero_point: int, lowest: int, highest: int) -> float:

@@ -112,6 +112,7 @@ def damaged(folded: Path, tmp_path: Path, measured: Path) -> dict[str, Path]:
     shutil.copy(folded / "student.pt2", alone)
     text = tmp_path / "text.pt2"
     text.write_text("no program")
+    shutil.copy(folded / "program.json", tmp_path)
     return {
         "INT8": measured / "student.int8.pt2",
         "static": folded / f"student.{TILE}.pt2",

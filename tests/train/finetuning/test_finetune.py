@@ -14,6 +14,7 @@ from train.diffusion.process import ScheduleConfig
 from train.engine.checkpoints import describe, load_autoencoder, load_unet, save_network
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
+from train.engine.run_folder import CHECKPOINT, SETTINGS, open_run
 from train.engine.settings import parse
 from train.engine.sources import training_data
 from train.finetuning.inputs import load_lr_encoder
@@ -81,6 +82,20 @@ def test_a_frozen_decoder_is_not_written(folder: Path, tmp_path: Path) -> None:
     finetune.main(arguments(folder, tmp_path / "o", steps=1, lr_encoder=None))
     written = {path.name for path in (tmp_path / "o").glob("*.safetensors")}
     assert written == {"checkpoint.safetensors", "deployed_student.safetensors", "lr_encoder.safetensors"}
+
+
+def test_settings_of_older_runs_are_read_by_their_old_names(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).touch()
+    settings = parse(FinetuneSettings, "train.finetune", "", arguments(folder, tmp_path, interpolation=0.25))
+    open_run(settings)
+    noted = (tmp_path / SETTINGS).read_text(encoding="utf-8")
+    old = noted.replace("interpolation:", "share:").replace("synthetic_prob:", "drawn_share:")
+    assert old.count("_share:") == 1
+    (tmp_path / SETTINGS).write_text(old, encoding="utf-8")
+    open_run(settings)
+    (tmp_path / SETTINGS).write_text(old.replace("share: 0.25", "share: 0.5"), encoding="utf-8")
+    with pytest.raises(TrainError, match=r"interpolation 0\.5 -> 0\.25"):
+        open_run(settings)
 
 
 def test_networks_between_the_start_and_the_end_are_exported(folder: Path) -> None:
