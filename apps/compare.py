@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from runtime import PictureError, Upscaler, save_picture
 from runtime.atomic import replacing
+from runtime.pictures.formats import open_image
 
 TEMPLATE = Path(__file__).with_name("compare.html")
 QUALITY = 92
@@ -26,7 +27,7 @@ def write_page(source: Path, target: Path, upscaler: Upscaler) -> None:
     if target.suffix.lower() not in PAGE_SUFFIXES:
         raise PictureError(f"{target}: a page is written; name it NAME.html")
     after = _in_8_bits(upscaler(source))
-    with Image.open(source) as image:
+    with open_image(source) as image:
         small = _in_8_bits(ImageOps.exif_transpose(image))
         before = small.convert(after.mode).resize(after.size, Image.Resampling.BICUBIC)
     for picture in (before, after):  # one profile for both, so that a browser shows them alike
@@ -56,7 +57,7 @@ def _in_8_bits(picture: Image.Image) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.bmp"
         save_picture(picture, path)
-        with Image.open(path) as saved:
+        with open_image(path) as saved:
             return saved.convert("L")
 
 

@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import runtime
 from runtime.atomic import replacing
 from runtime.bundle import read_bundle
+from runtime.pictures.formats import open_image
 from runtime.tiles.halo import HALOS
 from tadsr.commands import run, say
 
@@ -32,7 +32,7 @@ def store(bundle: Path, folder: Path) -> None:
     ``NAME.onnx.bin`` what that file makes of it, as bytes [H, W, 3].
     """
     manifest = read_bundle(bundle).manifest
-    sample = Image.open(SAMPLE)
+    sample = open_image(SAMPLE)
     tile = np.asarray(sample.crop(TILE))
     artifacts = [each for each in manifest.artifacts if each.backend == "onnx" and each.tile is None]
     with replacing(folder) as draft:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
+
+from PIL import Image
 
 from .embedding import add_exif_to_tiff, add_xmp_to_png
 
@@ -113,6 +115,14 @@ _ROWS = (
     Format("GIF", (".gif",), ("L", "RGB", "RGBA"), metadata=(), sequence="frames", longest=65535, palette=True),
 )
 
+READABLE = (
+    *("BMP", "GIF", "JPEG", "PPM", "PNG", "TIFF", "WEBP", "AVIF"),
+    *("DIB", "JPEG2000", "ICO", "ICNS", "PCX", "PSD", "SGI", "TGA", "DDS", "QOI", "IM", "MSP", "XBM"),
+)
+"""Pillow's decoders that files are given to, whatever they are called. Not among them are those that start a program
+(EPS), hand the file to a library of the system (WMF), have no decoder of their own (HDF5, GRIB, BUFR, MPEG), or are for
+measurements (FITS). JPEG opens MPO too; HEIF is another package's, and there once that is imported."""
+
 FORMATS: Mapping[str, Format] = {suffix: form for form in _ROWS for suffix in form.suffixes}
 """By suffix."""
 BY_NAME: Mapping[str | None, Format] = {form.name: form for form in _ROWS}
@@ -136,3 +146,11 @@ def streamable() -> str:
     """
     first, *middle, last = [form.suffixes[0] for form in _ROWS if form.vips]
     return f"{', '.join([first, *middle])} or {last}"
+
+
+def open_image(source: Path | BinaryIO) -> Image.Image:
+    """A file as a Pillow image, not yet decoded, by one of the decoders in `READABLE`.
+
+    Raises `PIL.UnidentifiedImageError` for a file of no such format, and whatever else Pillow raises for a damaged one.
+    """
+    return Image.open(source, formats=(*READABLE, *(name for name in ("HEIF",) if name in Image.OPEN)))

@@ -16,7 +16,7 @@ from ..shape import Shape
 from . import optional
 from .decoding import Decoded, decode_image
 from .depth import can_read_deep, has_deep_colour, read_deep
-from .formats import sequence_of
+from .formats import open_image, sequence_of
 from .metadata import Metadata, orientation, read_metadata, turned
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
@@ -170,4 +170,4 @@ def _open(path: Path) -> Image.Image:
     is_heic = head[4:8] == b"ftyp" and any(brand in head[8:] for brand in _HEIC_BRANDS)
     if is_heic and not optional.teach_heic():  # pillow-heif is imported for nothing else
         raise PictureError(f"{path}: {optional.NEEDS_HEIC}")
-    return Image.open(path)
+    return open_image(path)

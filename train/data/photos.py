@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.errors import PictureError
+from runtime.pictures.formats import open_image
 from runtime.pictures.picture import open_picture, quantise
 from train.engine.errors import PhotoError
 
@@ -85,7 +86,7 @@ def photo_size(path: Path) -> tuple[int, int]:
     Raises PhotoError where that cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return image.size
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.errors import PictureError
+from runtime.pictures.formats import open_image
 from runtime.pictures.picture import open_picture, quantise
 from train.data.photos import SUFFIXES
 from train.engine.errors import PhotoError
@@ -100,7 +101,7 @@ class ShardPool:
             with shard.open("rb") as file:
                 file.seek(offset)
                 data = file.read(size)
-            with Image.open(io.BytesIO(data)) as image:
+            with open_image(io.BytesIO(data)) as image:
                 return quantise(open_picture(image).pixels, np.dtype(np.uint8))
         except _UNREADABLE as error:
             raise PhotoError(f"{shard}: {_name(shard, offset)} is not a readable photo ({error})") from error
