@@ -4,6 +4,7 @@ A package is machine code: it is built where it runs, into the cache, and no bun
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from export.errors import ExportError
 from export.half import example, halve
 from export.local import run_local
 from export.protocol import Engine, Findings, Report
-from export.verification import tiles as proof
+from export.verification.tiles import compare_tiles, require_psnr
 from runtime.backends.aoti import NAME, SUFFIX, device_kind, exact_float32, machine, open_package
 from tadsr import commands
 from tadsr.program import Program
@@ -33,7 +34,7 @@ class AotiExporter:
     packages: tuple[str, ...] = ("torch",)
 
     def machine(self) -> tuple[str, ...]:
-        """See ``runtime.backends.aoti.machine``."""
+        """What a package depends on: torch, the compiler's target and the device."""
         return machine()
 
     def export(self, program: Program, path: Path) -> Findings:
@@ -62,13 +63,13 @@ class AotiExporter:
         return open_package(path, threads).run
 
     def threads(self, asked: int) -> int:
-        """All that it is asked to take."""
+        """As many as asked for: all of torch is given them."""
         return asked
 
     def verify(self, path: Path, program: Program) -> Report:
-        """The package's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
-        report = proof.compare(program, self.engine(path))
-        proof.require(report, self.required_psnr, str(path))
+        """Compare the package's answers with the program's. Raises ``ExportError`` below ``required_psnr``."""
+        report = compare_tiles(program, self.engine(path))
+        require_psnr(report, self.required_psnr, str(path))
         return report
 
 
@@ -87,8 +88,8 @@ FP32, FP32_TILE = (AotiExporter("fp32", required_psnr=90, static=static) for sta
 FP16, FP16_TILE = (AotiExporter("fp16", required_psnr=55, static=static) for static in (False, True))
 
 
-def main() -> None:
-    run_local("export.aoti", FP32, FP32_TILE, FP16, FP16_TILE)
+def main(argv: Sequence[str] | None = None) -> None:
+    run_local("export.aoti", FP32, FP32_TILE, FP16, FP16_TILE, argv=argv)
 
 
 if __name__ == "__main__":

@@ -51,12 +51,12 @@ def bundle(
     output: Path,
     exporters: Sequence[Exporter] = USUAL,
     tiles: Sequence[int] = (),
-    made_one: Callable[[Path, Report], None] | None = None,
+    proven: Callable[[Path, Report], None] | None = None,
 ) -> Bundle:
     """Export the programs with every exporter that takes them and write the bundle; an earlier one survives a failure.
 
     The programs are of one network: ``student.pt2``, and the ``student.int8.pt2`` that was made of it. Engines that
-    need one tile size are given each of ``tiles``. ``made_one`` hears of each file as soon as it is proven. Raises
+    need one tile size are given each of ``tiles``. ``proven`` is called with each file as soon as it is proven. Raises
     ``ExportError`` or ``BundleError``.
     """
     check_target(output)
@@ -75,8 +75,8 @@ def bundle(
             path = Path(folder) / f"{'-'.join(parts)}{exporter.suffix}"
             report = render(exporter, program, path)
             made.append(_Made(exporter, program.tile, _one_file(path), report))
-            if made_one is not None:
-                made_one(made[-1].path, report)
+            if proven is not None:
+                proven(made[-1].path, report)
         manifest = Manifest(
             name=metadata.name,
             scale=metadata.scale,
@@ -94,7 +94,7 @@ def bundle(
 
 
 def _origin(program: Program) -> dict[str, Any]:
-    """By which what is built of a program on a machine is found again for the bundle."""
+    """What identifies a program: by it the runtime finds for the bundle what was built of it on a machine."""
     digest = sha256(program.path.read_bytes()).hexdigest()
     return {"file": program.path.name, "precision": program.precision, "tile": program.tile, "sha256": digest}
 
@@ -140,7 +140,7 @@ def _say(path: Path, report: Report) -> None:
     commands.say(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB; {describe(report)}")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
     parser.add_argument(
         "programs",
@@ -157,7 +157,8 @@ def main() -> None:
         "--tiles", type=int, nargs="+", metavar="SIDE", help="for engines that need one tile size; default: the middle"
     )
     parser.add_argument("--all", action="store_true", help="for every engine, in every precision and tile size")
-    arguments = parser.parse_args()
+    parser.add_argument("--dry-run", action="store_true", help="export and verify every file, but keep nothing")
+    arguments = parser.parse_args(argv)
     if not arguments.programs:
         raise ExportError("no program is named; give student.pt2, and the student.int8.pt2 that was made of it")
     metadata = read_metadata(arguments.programs[0])
@@ -168,14 +169,16 @@ def main() -> None:
     exporters = tuple(exporter for exporter in wanted if exporter not in absent)
     tiles = arguments.tiles or (metadata.tiles if arguments.all else [metadata.tiles[len(metadata.tiles) // 2]])
     output = arguments.output or DIST / f"{metadata.name}{SUFFIX}"
-    written = bundle(arguments.programs, output, exporters, tiles, _say).manifest
-    for row in written.advice:
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / output.name if arguments.dry_run else output
+        advice = bundle(arguments.programs, target, exporters, tiles, _say).manifest.advice
+    for row in advice:
         verdict = "recommended" if row["recommended"] else "not recommended"
         commands.say(
             f"{row['file']}: {verdict} here: {row['median_ms']} ms against {row['against_median_ms']} of "
             f"{row['against']} ({row['speedup']}x; {row['side']}x{row['side']})"
         )
-    commands.say(f"wrote {output}")
+    commands.say(f"{output} can be made; nothing was kept" if arguments.dry_run else f"wrote {output}")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """The command line that all exporters share: ``python -m export.NAME PROGRAM.pt2... -o OUT [--precision P]``."""
 
 import argparse
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from export.errors import ExportError
 from export.protocol import MADE_FROM, Exporter, Report, render
 from runtime.atomic import replacing
 from tadsr import commands
-from tadsr.program import for_tile, open_program
+from tadsr.program import Program, for_tile, open_program
 
 
-def run_exporter(name: str, *exporters: Exporter) -> None:
+def run_exporter(name: str, *exporters: Exporter, argv: Sequence[str] | None) -> None:
     """Export programs for the engine of ``exporters``, one of which there is per precision.
 
-    Raises a ``TadsrError`` for what the user can mend.
+    Raises a ``TadsrError`` for a user's mistake.
     """
-    write_all(parser_of(name, *exporters).parse_args(), *exporters)
+    write_all(parser_of(name, *exporters).parse_args(argv), *exporters)
 
 
 def parser_of(name: str, *exporters: Exporter) -> argparse.ArgumentParser:
@@ -23,13 +25,9 @@ def parser_of(name: str, *exporters: Exporter) -> argparse.ArgumentParser:
     suffix = exporters[0].suffix
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Export and verify what was written.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help=f"the {suffix} file to write; for several programs a folder",
-    )
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("-o", "--output", type=Path, help=f"the {suffix} file to write; for several programs a folder")
+    target.add_argument("--dry-run", action="store_true", help="export and verify, but keep nothing")
     precisions = sorted(exporter.precision for exporter in exporters)
     parser.add_argument("--precision", choices=precisions, help="default: the most exact that the program can be")
     if exporters[0].static:
@@ -46,6 +44,10 @@ def write_all(arguments: argparse.Namespace, *exporters: Exporter) -> None:
         exporter = table[arguments.precision or usual]
         if exporter.static and arguments.tile is not None:
             program = for_tile(program, arguments.tile)
+        if arguments.dry_run:
+            report = try_out(exporter, program)
+            commands.say(f"{path}: {exporter.name} {exporter.precision} can be made: {describe(report)}")
+            continue
         several = len(arguments.programs) > 1
         output = arguments.output / path.with_suffix(exporter.suffix).name if several else arguments.output
         try:
@@ -54,6 +56,12 @@ def write_all(arguments: argparse.Namespace, *exporters: Exporter) -> None:
         except OSError as error:
             raise ExportError(f"{output}: cannot be written ({error.strerror}); choose another -o") from error
         commands.say(f"{output}: {describe(report)}")
+
+
+def try_out(exporter: Exporter, program: Program) -> Report:
+    """Render and verify an artifact that is not kept. Raises ``ExportError``."""
+    with tempfile.TemporaryDirectory() as folder:
+        return render(exporter, program, Path(folder) / program.path.with_suffix(exporter.suffix).name)
 
 
 def describe(report: Report) -> str:

@@ -6,9 +6,10 @@ import warnings
 import torch
 from torch.export import Dim, ExportedProgram
 
+from runtime.backends.base import INPUT
 from tadsr.program import Program
 
-FREE = {"lr": {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
+FREE = {INPUT: {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}}
 
 
 class _Half(torch.nn.Module):

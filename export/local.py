@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,14 +43,14 @@ def build(exporter: LocalExporter, program: Program, path: Path | None = None) -
     return path, report
 
 
-def run_local(name: str, *exporters: LocalExporter) -> None:
-    """The command line of local exporters. Raises a ``TadsrError`` for what the user can mend."""
+def run_local(name: str, *exporters: LocalExporter, argv: Sequence[str] | None) -> None:
+    """Run the command line of local exporters. Raises a ``TadsrError`` for a user's mistake."""
     precisions = list(dict.fromkeys(exporter.precision for exporter in exporters))
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Build for this machine and verify.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
     parser.add_argument("-o", "--output", type=Path, help="the file to write, of one program; default: in the cache")
     parser.add_argument("--precision", choices=precisions, default=precisions[0], help="default: %(default)s")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.output and len(arguments.programs) > 1:
         raise ExportError(f"{arguments.output}: one file for several programs; give one program, or leave -o out")
     for source in arguments.programs:

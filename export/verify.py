@@ -20,7 +20,7 @@ from export.protocol import MADE_FROM, Report, missing
 from runtime.atomic import replacing
 from runtime.bundle import Artifact, Bundle, read_bundle
 from tadsr import commands
-from tadsr.program import Program, for_tile, open_program
+from tadsr.program import Program, ProgramError, for_tile, open_program
 
 REPORT_FILE = "report.json"
 """Of the folder that the stages were given as ``--report``."""
@@ -70,7 +70,7 @@ def _row(bundle: Bundle, artifact: Artifact, known: dict[tuple[str, int | None],
             if artifact.tile is not None:
                 program = known[made_from, artifact.tile] = for_tile(program, artifact.tile)
             report = exporter.verify(path, program)
-        except ExportError as error:
+        except (ExportError, ProgramError) as error:
             problem = str(error).removeprefix(f"{folder}/")
     return Row(artifact.file, artifact.backend, artifact.precision, artifact.tile, problem, unchecked, report)
 
@@ -104,7 +104,7 @@ def add_to_report(rows: Sequence[Row], folder: Path) -> None:
         draft.write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m export.verify", description="Check a bundle again.")
     parser.add_argument("bundle", type=Path, help="a NAME.tadsr folder or zip")
     parser.add_argument(
@@ -116,7 +116,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     parser.add_argument("--report", type=Path, metavar="DIR", help="add the rows to DIR/report.json")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     rows = verify(read_bundle(arguments.bundle), [open_program(path) for path in arguments.programs])
     if arguments.report is not None:
         add_to_report(rows, arguments.report)

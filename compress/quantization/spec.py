@@ -7,7 +7,6 @@ in all artifacts are equal to the bit.
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torchao.quantization.pt2e import (
     FakeQuantize,
     MovingAveragePerChannelMinMaxObserver,
@@ -16,21 +15,10 @@ from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 from compress.quantization.fp16_scales import round_up_to_fp16
 from compress.quantization.learnt_range import LearntRange
+from tadsr.saturation import largest_pair
 
 ACTIVATION_RANGE = (-128, 127)
 WEIGHT_RANGE = (-127, 127)
-
-
-def largest_pair(weights: Tensor) -> Tensor:
-    """The largest |w_1 + w_2| of neighbours with the same sign in each output channel, [outputs].
-
-    CPUs with AVX2 but without VNNI add two products of a uint8 and an int8 in 16 bits and saturate: 255 |w_1 + w_2|
-    must stay below 2^15. Neighbours are those in the order (row, column, input channel) that engines pack kernels in.
-    weights [outputs, inputs, h, w].
-    """
-    packed = weights.permute(0, 2, 3, 1).flatten(1)
-    pairs = F.pad(packed, (0, packed.shape[1] % 2)).unflatten(1, (-1, 2))
-    return torch.maximum(pairs.clamp_min(0).sum(2), (-pairs).clamp_min(0).sum(2)).amax(1)
 
 
 class WeightObserver(MovingAveragePerChannelMinMaxObserver):

@@ -5,6 +5,7 @@ Core ML runs on Apple's systems only, so the proof reads the saved file and comp
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,18 @@ import torch
 from torch.export import ExportedProgram
 
 from export.command import parser_of, write_all
-from export.coreml.census import census
-from export.coreml.package import Package, read_package
-from export.coreml.quiet import quiet_coremltools
-from export.coreml.same_numbers import check_activations, check_weights
+from export.coreml.neural_engine import computed, leaving
+from export.coreml.package import Package, quiet_coremltools, read_package
 from export.errors import ExportError
 from export.protocol import Engine, Findings, Report, Tile
 from export.verification import mil_interpreter as interpreter
-from export.verification import tiles as proof
+from export.verification import mil_reader
+from export.verification.contents import contents_of, require_same
 from export.verification.layer_wise import require_steps
+from export.verification.tiles import compare_tiles, require_psnr, tiles_for
+from runtime.backends.base import INPUT, OUTPUT
 from tadsr.program import Program
 
-INPUT, OUTPUT = "lr", "sr"
 LEVELS = 255
 """The largest value of a pixel: Core ML hands the program pixels as they are, and wants them so."""
 FIRST_IOS = {"fp16": 16, "int8": 17}
@@ -79,28 +80,24 @@ class CoremlExporter:
         return _engine(read_package(path), fp16=True)
 
     def threads(self, asked: int) -> int:
-        """All that it is asked to take."""
+        """Any number: the interpreter is torch, which is not told here."""
         return asked
 
     def verify(self, path: Path, program: Program) -> Report:
-        """The saved file's answers, computed in float16, beside the program's; of one tile in float32 too.
+        """Compare the saved file's answers, computed in float16, with the program's; of one tile in float32 too.
 
         And every weight; of an INT8 file also every scale and zero point, and every quantised tensor by itself. Raises
-        ``ExportError`` below ``required_psnr``, above ``forced.LARGEST_STEP``, where a number is not the program's, a
-        value overflows float16, or an operation is not known.
+        ``ExportError`` below ``required_psnr``, above ``layer_wise.LARGEST_STEP``, where a number is not the program's,
+        a value overflows float16, or an operation is not known.
         """
         package = read_package(path)
         _check_pictures(package, program)
         tiles = _pixel_tiles(program)
-        report = proof.compare(program, _engine(package, fp16=True), tiles)
-        proof.require(report, self.required_psnr, str(path))
-        check_weights(program, package)
+        report = compare_tiles(program, _engine(package, fp16=True), tiles)
+        require_psnr(report, self.required_psnr, str(path))
+        mil_reader.require_floats(program, package)
         findings = (_check_int8 if self.precision == "int8" else _check_float)(package, program, tiles[-1])
-        rows = census(package)
-        counts: Findings = {
-            "operations": sum(row.count for row in rows),
-            "off_neural_engine": sum(row.count for row in rows if row.leaves),
-        }
+        counts: Findings = {"operations": len(computed(package)), "off_neural_engine": len(leaving(package))}
         return replace(report, findings={**findings, **counts})
 
 
@@ -184,7 +181,7 @@ def _unit(pixels: Tile) -> Tile:
 
 def _pixel_tiles(program: Program) -> list[Tile]:
     """The test tiles, of values that a pixel buffer can hold."""
-    return [_unit(_pixels(tile)) for tile in proof.test_tiles(program.metadata.align, program.tile)]
+    return [_unit(_pixels(tile)) for tile in tiles_for(program.metadata.align, program.tile)]
 
 
 def _check_pictures(package: Package, program: Program) -> None:
@@ -204,30 +201,30 @@ def _check_pictures(package: Package, program: Program) -> None:
 
 def _check_float(package: Package, program: Program, tile: Tile) -> Findings:
     """How far the file's numbers are from the program where nothing but the constants is rounded."""
-    report = proof.compare(program, _engine(package, fp16=False), [tile])
-    proof.require(report, FP16_PSNR, f"{package.path}, computed in float32")
+    report = compare_tiles(program, _engine(package, fp16=False), [tile])
+    require_psnr(report, FP16_PSNR, f"{package.path}, computed in float32")
     return {"psnr_in_float32": report.worst_psnr}
 
 
 def _check_int8(package: Package, program: Program, tile: Tile) -> Findings:
     """What proves an INT8 file, by name; the worse of float32 and float16. Raises ``ExportError``."""
-    quantised = check_activations(program, package)
+    names = mil_reader.quantised_tensors(program, package)
+    same = require_same(contents_of(program), mil_reader.read(package, names), str(package.path))
     found = []
     for fp16, arithmetic in ((False, "float32"), (True, "float16")):
-        names = [each.name for each in quantised]
         values = interpreter.run(package, {INPUT: _pixels(tile)}, fp16=fp16, keep=names)
-        steps = {each.node: values[each.name].astype(np.int16) for each in quantised}
+        steps = {node: values[name].astype(np.int16) for name, node in names.items()}
         what = f"{package.path}, computed in {arithmetic}"
         found.append(require_steps(program, tile, steps, _unit(values[OUTPUT]), FP16_PSNR, what))
     worse = {"largest_step": max, "differing_steps": max, "psnr_of_same_steps": min}
-    return {name: choose(findings[name] for findings in found) for name, choose in worse.items()}
+    return {**same, **{name: choose(findings[name] for findings in found) for name, choose in worse.items()}}
 
 
 FP16 = CoremlExporter("fp16", required_psnr=FP16_PSNR, ios=FIRST_IOS["fp16"])
 INT8 = CoremlExporter("int8", required_psnr=30, ios=FIRST_IOS["int8"])  # coarse: `export.verification.layer_wise`
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_of("export.coreml", FP16, INT8)
     parser.add_argument(
         "--ios",
@@ -235,5 +232,5 @@ def main() -> None:
         choices=(15, 16, 17, 18),
         help="the oldest iOS that must run it; default: the first that can",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     write_all(arguments, *(replace(each, ios=arguments.ios or each.ios) for each in (FP16, INT8)))

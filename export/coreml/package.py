@@ -1,6 +1,11 @@
 """Reading a saved ``.mlpackage``: the program's operations and constants as they lie in the file."""
 
+import contextlib
+import io
 import json
+import logging
+import struct
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from export.coreml.blob import read_tensor
-from export.coreml.quiet import quiet_coremltools
 from export.errors import ExportError
 
 if TYPE_CHECKING:
@@ -20,6 +24,11 @@ Constant = np.ndarray | str
 Folder = Path | zipfile.Path
 WEIGHTS = "@model_path/"
 """What stands in the program for the folder that its specification lies in."""
+
+VERSION = 2
+SENTINEL = 0xDEADBEEF
+TYPES: dict[int, DTypeLike] = {1: np.float16, 2: np.float32, 3: np.uint8, 4: np.int8, 6: np.int16, 7: np.uint16}
+"""Of the weight file, after ``MILBlob/Blob/StorageFormat.hpp`` of coremltools; all is little endian."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,19 @@ class Package:
         return [operation for operation in self.operations if operation.kind == kind]
 
 
+@contextlib.contextmanager
+def quiet_coremltools() -> Iterator[None]:
+    """For importing and using it: its remarks on versions are nothing a user could mend, and its progress bars have no
+    switch."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def read_package(path: Path) -> Package:
     """Read an ``.mlpackage`` folder, or a zip of one. Raises ``ExportError`` where it is not a whole ML program."""
     from google.protobuf.message import DecodeError
@@ -77,6 +99,23 @@ def read_package(path: Path) -> Package:
         raise ExportError(f"{path}: not a whole .mlpackage of an ML program ({reason}); export it again") from error
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
+
+
+def read_tensor(blob: bytes, offset: int, shape: tuple[int, ...]) -> np.ndarray:
+    """One tensor of a weight file, in which they lie behind one another.
+
+    At the file's start is a header of 64 bytes (uint32 number of tensors, uint32 version); at a tensor's ``offset``,
+    which the program gives, 64 bytes of metadata (uint32 sentinel, uint32 type, uint64 bytes, uint64 offset of the
+    data). Raises ``ExportError`` where there is none of that shape.
+    """
+    try:
+        _, version = struct.unpack_from("<II", blob)
+        sentinel, kind, size, start = struct.unpack_from("<IIQQ", blob, offset)
+        if (version, sentinel) != (VERSION, SENTINEL) or start + size > len(blob):
+            raise ValueError
+        return np.frombuffer(blob[start : start + size], np.dtype(TYPES[kind]).newbyteorder("<")).reshape(shape)
+    except (struct.error, ValueError, KeyError) as error:
+        raise ExportError(f"no tensor of shape {shape} at byte {offset} of its weights; export it again") from error
 
 
 def _read(path: Path) -> Package:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.onnx.torch_onnx import INPUT, OUTPUT
 from export.protocol import Engine, Tile
+from runtime.backends.base import INPUT, OUTPUT
 from runtime.backends.openvino import compiled_model
 
 PROVIDERS = ["CPUExecutionProvider"]

@@ -1,12 +1,13 @@
 """``python -m export.onnx``: one ONNX file with free batch, height and width (multiples of the network's strides)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.command import run_exporter
 from export.half import halve
 from export.protocol import Engine, Findings, Report
-from export.verification import tiles as proof
+from export.verification.tiles import compare_tiles, require_psnr
 from tadsr.program import Program
 
 
@@ -27,17 +28,15 @@ class OnnxExporter:
         """Write the file and let ONNX's own checker read it. ``OSError`` passes through."""
         import onnx
 
-        from export.onnx import int8 as onnx_integers
-        from export.onnx import pixel_shuffle
-        from export.onnx import qdq_format as dialects
+        from export.onnx import int8, pixel_shuffle, qdq_format
         from export.onnx.torch_onnx import convert
 
         model = convert(halve(program) if self.precision == "fp16" else program.exported)
         if self.precision == "int8":
-            dialects.render(model, dialects.ONNX_RUNTIME)
+            qdq_format.render(model, qdq_format.ONNX_RUNTIME)
         pixel_shuffle.unroll(model)
         if self.precision == "int8":
-            onnx_integers.describe_headroom(model)
+            int8.describe_headroom(model)
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString())
         return {}
@@ -49,29 +48,28 @@ class OnnxExporter:
         return engine_of(in_onnxruntime(path.read_bytes(), threads))
 
     def threads(self, asked: int) -> int:
-        """All that it is asked to take."""
+        """As many as asked for: ONNX Runtime takes them."""
         return asked
 
     def verify(self, path: Path, program: Program) -> Report:
-        """ONNX Runtime's answers beside the program's, and OpenVINO's where it is installed.
+        """Compare ONNX Runtime's answers with the program's, and OpenVINO's where it is installed.
 
         Of an INT8 file also every number and every quantised tensor by itself, and that every quantised convolution
-        runs as integers. Raises ``ExportError`` below ``required_psnr``, above ``forced.LARGEST_STEP``, where a
+        runs as integers. Raises ``ExportError`` below ``required_psnr``, above ``layer_wise.LARGEST_STEP``, where a
         number is not the program's or a convolution runs in float.
         """
         from export.onnx import engines as onnx_engines
-        from export.onnx import int8 as onnx_integers
+        from export.onnx import int8
+        from export.verification.onnx_reader import check_tensors
 
         integers = self.precision == "int8"
-        found: Findings = onnx_integers.check_numbers(path, program) if integers else {}
+        found: Findings = int8.check_numbers(path, program) if integers else {}
         reports = {}
         for name, start in onnx_engines.installed().items():
-            report = proof.compare(program, onnx_engines.engine_of(start(path.read_bytes())))
+            report = compare_tiles(program, onnx_engines.engine_of(start(path.read_bytes())))
             if integers:
-                report = replace(
-                    report, findings=onnx_integers.check_tensors(path, program, start, f"{path}: in {name}")
-                )
-            proof.require(report, self.required_psnr, f"{path}: in {name}")
+                report = replace(report, findings=check_tensors(path, program, start, f"{path}: in {name}"))
+            require_psnr(report, self.required_psnr, f"{path}: in {name}")
             reports[name] = report
         ours = reports.pop(onnx_engines.ONNX_RUNTIME)
         found |= ours.findings
@@ -87,5 +85,5 @@ FP16 = OnnxExporter("fp16", required_psnr=55)
 INT8 = OnnxExporter("int8", required_psnr=30)  # coarse: `export.verification.layer_wise` holds every tensor to a step
 
 
-def main() -> None:
-    run_exporter("export.onnx", FP32, FP16, INT8)
+def main(argv: Sequence[str] | None = None) -> None:
+    run_exporter("export.onnx", FP32, FP16, INT8, argv=argv)

@@ -1,7 +1,7 @@
 """An INT8 program's numbers as an engine wants them written in ONNX: the same integers, another zero.
 
 What torch writes has int8 activations with zero point 0 and float biases. ONNX Runtime then runs half of the
-convolutions in float, and slower than the float network. In its dialect every one runs as integers.
+convolutions in float, and slower than the float network. In its format every one runs as integers.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ KEEP_SIGN = (
 
 
 @dataclass(frozen=True)
-class Dialect:
+class QdqFormat:
     """How an engine wants quantised activations."""
 
     dtype: DTypeLike
@@ -33,24 +33,27 @@ class Dialect:
     """The zero point behind a ReLU."""
 
 
-ONNX_RUNTIME = Dialect(np.uint8, signed_zero=128, nonnegative_zero=0)
+ONNX_RUNTIME = QdqFormat(np.uint8, signed_zero=128, nonnegative_zero=0)
 """With 0 as the smallest integer, rounding does what the ReLU did, so the ReLU is absorbed. The upper half of the range
 is headroom that the int8 program has not: it saturates at 127 steps there, this at 255. All activations must be of one
 type: int8 and uint8 mixed are not fused."""
 
+TENSORRT = QdqFormat(np.int8, signed_zero=0, nonnegative_zero=0)
+"""As torch writes it."""
 
-def render(model: onnx.ModelProto, dialect: Dialect) -> None:
+
+def render(model: onnx.ModelProto, form: QdqFormat) -> None:
     """Rewrite, in place, what ``torch.onnx.export`` makes of an INT8 program.
 
-    Activations get the dialect's type and zero points, their scales are kept to the bit. Biases of quantised
+    Activations get the format's type and zero points, their scales are kept to the bit. Biases of quantised
     convolutions become int32 in steps of s_x s_w, which is how integer arithmetic adds them. Raises ``ExportError``
     where the program is not symmetric.
     """
     graph = Graph(model)
     names = {True: "zero_point.nonnegative", False: "zero_point.signed"}
-    graph.add(names[True], np.array(dialect.nonnegative_zero, dialect.dtype))
-    graph.add(names[False], np.array(dialect.signed_zero, dialect.dtype))
-    nonnegative = _nonnegative(graph)
+    graph.add(names[True], np.array(form.nonnegative_zero, form.dtype))
+    graph.add(names[False], np.array(form.signed_zero, form.dtype))
+    positive = nonnegative(graph)
     nodes = []
     for node in model.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
@@ -60,7 +63,7 @@ def render(model: onnx.ModelProto, dialect: Dialect) -> None:
             else:
                 tensor = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
                 node.input[1] = graph.add(f"{tensor}.scale", graph.constants[node.input[1]])
-                node.input[2] = names[node.input[0] in nonnegative]
+                node.input[2] = names[node.input[0] in positive]
         elif node.op_type == "Conv" and len(node.input) == 3 and (scale := _accumulator_scale(graph, node)) is not None:
             _name_weight(graph, node)
             nodes.append(_integer_bias(graph, node, scale))
@@ -71,18 +74,14 @@ def render(model: onnx.ModelProto, dialect: Dialect) -> None:
     graph.replace_nodes([node for node in nodes if read.intersection(node.output)])
 
 
-def wrong_zero_points(model: onnx.ModelProto, dialect: Dialect) -> list[str]:
-    """The roundings of activations in a file whose zero point is not what the dialect has for such a tensor."""
-    graph = Graph(model)
-    nonnegative = _nonnegative(graph)
-    wrong = []
-    for node in model.graph.node:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] not in graph.constants:
-            zero = dialect.nonnegative_zero if node.input[0] in nonnegative else dialect.signed_zero
-            found = graph.constants[node.input[2]]
-            if np.any(found != zero) or found.dtype != dialect.dtype:
-                wrong.append(node.output[0])
-    return wrong
+def nonnegative(graph: Graph) -> set[str]:
+    """The tensors that cannot be negative."""
+    found: set[str] = set()
+    for node in graph.graph.node:
+        inputs = [name for name in node.input if name not in graph.constants]
+        if node.op_type == "Relu" or (node.op_type in KEEP_SIGN and inputs and found.issuperset(inputs)):
+            found.update(node.output)
+    return found
 
 
 def _check_symmetric(graph: Graph, node: onnx.NodeProto) -> None:
@@ -131,16 +130,6 @@ def _dequantised_by_channel(graph: Graph, convolution: onnx.NodeProto) -> onnx.N
     return helper.make_node(
         "DequantizeLinear", [producer.input[0], *numbers], [convolution.input[0]], f"{convolution.name}.data", axis=1
     )
-
-
-def _nonnegative(graph: Graph) -> set[str]:
-    """The tensors that cannot be negative."""
-    found: set[str] = set()
-    for node in graph.graph.node:
-        inputs = [name for name in node.input if name not in graph.constants]
-        if node.op_type == "Relu" or (node.op_type in KEEP_SIGN and inputs and found.issuperset(inputs)):
-            found.update(node.output)
-    return found
 
 
 def _accumulator_scale(graph: Graph, convolution: onnx.NodeProto) -> Array | None:

@@ -7,8 +7,9 @@ import onnx
 import torch
 from torch.export import ExportedProgram
 
+from runtime.backends.base import INPUT, OUTPUT
+
 OPSET = 20
-INPUT, OUTPUT = "lr", "sr"
 AXES = ("batch", None, "height", "width")
 
 

@@ -3,13 +3,14 @@
 The ONNX file is proven on any machine; engines are built and proven where there are TensorRT and a GPU.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.command import run_exporter
 from export.protocol import Engine, Findings, Report
 from export.tensorrt import engine
-from export.verification import tiles as proof
+from export.verification.tiles import compare_tiles, require_psnr, tiles_for
 from runtime.backends.tensorrt import open_engine
 from tadsr import commands
 from tadsr.program import Program
@@ -46,11 +47,11 @@ class TensorrtExporter:
         return engine_of(as_written(path.read_bytes(), threads))
 
     def threads(self, asked: int) -> int:
-        """All that it is asked to take."""
+        """As many as asked for: ONNX Runtime takes them."""
         return asked
 
     def verify(self, path: Path, program: Program) -> Report:
-        """The file's answers beside the program's, the rules again, and of INT8 every constant and every tensor.
+        """Compare the file's answers with the program's, hold it to the rules again, and of INT8 compare every number.
 
         Where TensorRT and a GPU are here, also the engine's answers. Raises ``ExportError``.
         """
@@ -59,10 +60,10 @@ class TensorrtExporter:
         from export.tensorrt import rules
 
         rules.require(onnx.load(path), str(path))
-        report = proof.compare(program, self.engine(path))
+        report = compare_tiles(program, self.engine(path))
         if self.precision == "int8":
             report = replace(report, findings=_check_integers(path, program))
-        proof.require(report, self.required_psnr, str(path))
+        require_psnr(report, self.required_psnr, str(path))
         if engine.lacking() is None:
             report = replace(report, findings={**report.findings, **_check_engine(path, program, self.required_psnr)})
         return report
@@ -73,19 +74,20 @@ def _check_integers(path: Path, program: Program) -> Findings:
     import onnx
 
     from export.onnx.engines import as_written
-    from export.onnx.int8 import check_tensors
-    from export.tensorrt import readback
+    from export.onnx.qdq_format import TENSORRT
+    from export.verification.contents import contents_of, require_same
+    from export.verification.onnx_reader import check_tensors, read
 
-    same = readback.compare(onnx.load(path), program, str(path))
-    return {"scales_equal_to_the_bit": same, **check_tensors(path, program, as_written, str(path))}
+    same = require_same(contents_of(program), read(onnx.load(path), TENSORRT, str(path)), str(path))
+    return {**same, **check_tensors(path, program, as_written, str(path))}
 
 
 def _check_engine(path: Path, program: Program, psnr: float) -> Findings:
     """The engine's answers, on tiles of the smallest size. Raises ``ExportError`` below ``psnr`` dB."""
     built = engine.build(path)
-    tiles = proof.test_tiles(program.metadata.align, program.metadata.tiles[0])
-    report = proof.compare(program, open_engine(built).run, tiles)
-    proof.require(report, psnr, str(built))
+    tiles = tiles_for(program.metadata.align, program.metadata.tiles[0])
+    report = compare_tiles(program, open_engine(built).run, tiles)
+    require_psnr(report, psnr, str(built))
     return {"psnr_in_tensorrt": report.worst_psnr}
 
 
@@ -94,7 +96,7 @@ FP16 = TensorrtExporter("fp16", required_psnr=55)
 INT8 = TensorrtExporter("int8", required_psnr=30)  # coarse: `export.verification.layer_wise` says why
 
 
-def main() -> None:
-    run_exporter("export.tensorrt", FP32, FP16, INT8)
+def main(argv: Sequence[str] | None = None) -> None:
+    run_exporter("export.tensorrt", FP32, FP16, INT8, argv=argv)
     if reason := engine.lacking():
         commands.say(f"no engine was built: {reason}; or run {engine.SCRIPT}, beside the file, where there is a GPU")

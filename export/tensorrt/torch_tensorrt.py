@@ -3,6 +3,7 @@
 The engine inside is of this machine's GPU: it is built into the cache, and no bundle carries one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from export.errors import ExportError
 from export.half import halve
 from export.local import run_local
 from export.protocol import Engine, Findings, Report, Tile
-from export.verification import tiles as proof
+from export.verification.tiles import compare_tiles, require_psnr, tiles_for
+from runtime.backends.base import INPUT
 from runtime.cache import cache_folder
 from tadsr import commands
 from tadsr.program import Program
@@ -52,7 +54,7 @@ class TorchTensorrtExporter:
         smallest, largest = ((1, 3, tile, tile) for tile in (program.metadata.tiles[0], program.metadata.tiles[-1]))
         inputs = [
             torch_tensorrt.Input(
-                min_shape=smallest, opt_shape=smallest, max_shape=largest, dtype=torch.float32, name="lr"
+                min_shape=smallest, opt_shape=smallest, max_shape=largest, dtype=torch.float32, name=INPUT
             )
         ]
         try:
@@ -67,7 +69,7 @@ class TorchTensorrtExporter:
         except (RuntimeError, AssertionError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ExportError(
-                f"{program.path}: Torch-TensorRT could not compile it ({reason}); take export.tensorrt.exporter"
+                f"{program.path}: Torch-TensorRT could not compile it ({reason}); take `python -m export.tensorrt`"
             ) from error
         return {}
 
@@ -85,14 +87,14 @@ class TorchTensorrtExporter:
         return run
 
     def threads(self, asked: int) -> int:
-        """All that it is asked to take."""
+        """Any number: the GPU computes."""
         return asked
 
     def verify(self, path: Path, program: Program) -> Report:
-        """The engine's answers beside the program's. Raises ``ExportError`` below ``required_psnr``."""
-        tiles = proof.test_tiles(program.metadata.align, program.metadata.tiles[0])
-        report = proof.compare(program, self.engine(path), tiles)
-        proof.require(report, self.required_psnr, str(path))
+        """Compare the engine's answers with the program's. Raises ``ExportError`` below ``required_psnr``."""
+        tiles = tiles_for(program.metadata.align, program.metadata.tiles[0])
+        report = compare_tiles(program, self.engine(path), tiles)
+        require_psnr(report, self.required_psnr, str(path))
         return report
 
 
@@ -105,5 +107,10 @@ def _gpu() -> tuple[str, str]:
 FP32 = TorchTensorrtExporter("fp32", required_psnr=90)
 FP16 = TorchTensorrtExporter("fp16", required_psnr=55)
 
+
+def main(argv: Sequence[str] | None = None) -> None:
+    run_local("export.tensorrt.torch_tensorrt", FP32, FP16, argv=argv)
+
+
 if __name__ == "__main__":
-    commands.run(lambda: run_local("export.tensorrt.torch_tensorrt", FP32, FP16))
+    commands.run(main)

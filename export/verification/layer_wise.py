@@ -16,7 +16,7 @@ from torch.fx import Interpreter, Node
 
 from export.errors import ExportError
 from export.protocol import Findings, Tile
-from export.verification import tiles as proof
+from export.verification.tiles import measure, require_psnr
 from tadsr.program import DEQUANTIZE, QUANTIZE, Program
 
 Steps = NDArray[np.int16]
@@ -24,7 +24,7 @@ LARGEST_STEP = 1
 """How far, in quantisation steps, any tensor of an INT8 artifact may be from the program's, given the same inputs."""
 
 
-class _Forced(Interpreter):
+class _LayerWise(Interpreter):
     def __init__(self, program: Program, steps: Mapping[str, Steps]) -> None:
         super().__init__(program.exported.module())
         self.steps = steps
@@ -50,7 +50,7 @@ class Comparison:
     largest: int
     """Largest difference of any value, in quantisation steps."""
     differing: float
-    """Share of the values that differ."""
+    """Fraction of the values that differ."""
     picture: NDArray[np.float32]
     """What the program makes of the artifact's last tensors: [N, 3, scale h, scale w]."""
 
@@ -60,13 +60,13 @@ def compare_steps(program: Program, picture: NDArray[np.float32], steps: Mapping
 
     ``steps`` holds the artifact's quantised tensors for the picture, zero points taken off, by the program's names.
     """
-    forced = _Forced(program, steps)
+    layer_wise = _LayerWise(program, steps)
     with torch.no_grad():
-        answer = forced.run(torch.from_numpy(picture))
-    values = sum(difference.size for difference in forced.compared)
+        answer = layer_wise.run(torch.from_numpy(picture))
+    values = sum(difference.size for difference in layer_wise.compared)
     return Comparison(
-        largest=max(int(difference.max()) for difference in forced.compared),
-        differing=sum(int(np.count_nonzero(difference)) for difference in forced.compared) / values,
+        largest=max(int(difference.max()) for difference in layer_wise.compared),
+        differing=sum(int(np.count_nonzero(difference)) for difference in layer_wise.compared) / values,
         picture=(answer[0] if isinstance(answer, tuple | list) else answer).numpy(),
     )
 
@@ -74,7 +74,7 @@ def compare_steps(program: Program, picture: NDArray[np.float32], steps: Mapping
 def require_steps(
     program: Program, picture: Tile, steps: Mapping[str, Steps], answer: Tile, psnr: float, what: str
 ) -> Findings:
-    """What ``compare_steps`` finds, and how far the artifact's ``answer`` is from that made of the same tensors.
+    """Compare all tensors, and the artifact's ``answer`` with what the program makes of the same tensors.
 
     Raises ``ExportError`` above ``LARGEST_STEP``, or where the answer is below ``psnr`` dB.
     """
@@ -83,8 +83,8 @@ def require_steps(
         raise ExportError(
             f"{what}: a tensor is {compared.largest} steps from the program's, given the same inputs; nothing was kept"
         )
-    same_steps = proof.measure([(answer, compared.picture)])
-    proof.require(same_steps, psnr, what)
+    same_steps = measure([(answer, compared.picture)])
+    require_psnr(same_steps, psnr, what)
     return {
         "largest_step": compared.largest,
         "differing_steps": compared.differing,

@@ -1,4 +1,4 @@
-"""Proof of an artifact: its own engine's answers beside the program's, on tiles that are hard in different ways."""
+"""Comparing an artifact's answers in its own engine with the program's, on tiles that are hard in different ways."""
 
 from collections.abc import Callable, Sequence
 
@@ -44,7 +44,7 @@ def photo_like(shape: Shape) -> Tile:
     return np.clip(0.5 + 0.2 * field / field.std(), 0, 1).astype(np.float32)
 
 
-def test_tiles(align: int, tile: int | None) -> list[Tile]:
+def tiles_for(align: int, tile: int | None) -> list[Tile]:
     """Every kind of tile: of square, oblong and smallest sizes, one and two at a time, or all of the one size."""
     free: list[tuple[Callable[[Shape], Tile], int, int, int]] = [
         (noise, 1, 16, 16),
@@ -60,20 +60,20 @@ def test_tiles(align: int, tile: int | None) -> list[Tile]:
     return [kind((1, 3, tile, tile)) for kind in (noise, gradient, edges, grey, photo_like)]
 
 
-def compare(program: Program, engine: Engine, tiles: Sequence[Tile] | None = None) -> Report:
-    """The engine's answers beside the program's, over all tiles; a NaN anywhere makes both figures NaN.
+def compare_tiles(program: Program, engine: Engine, tiles: Sequence[Tile] | None = None) -> Report:
+    """Compare the engine's answers with the program's, over all tiles; a NaN anywhere makes both figures NaN.
 
-    ``tiles`` None takes those of ``test_tiles`` that the program takes.
+    ``tiles`` None takes those of ``tiles_for`` that the program takes.
     """
     module = program.exported.module()
     if tiles is None:
-        tiles = test_tiles(program.metadata.align, program.tile)
+        tiles = tiles_for(program.metadata.align, program.tile)
     with torch.no_grad():
         return measure([(engine(tile), module(torch.from_numpy(tile)).numpy()) for tile in tiles])
 
 
 def measure(pairs: list[tuple[Tile, Tile]]) -> Report:
-    """Answers beside the right ones; a NaN anywhere makes both figures NaN."""
+    """Measure answers against the right ones; a NaN anywhere makes both figures NaN."""
     differences = [answer.astype(np.float64) - right for answer, right in pairs]
     # numpy's reductions keep a NaN, where Python's min and max drop it and would call a broken artifact perfect.
     error = np.max([np.mean(difference**2) for difference in differences])
@@ -82,7 +82,7 @@ def measure(pairs: list[tuple[Tile, Tile]]) -> Report:
     return Report(float(worst_psnr), float(largest))
 
 
-def require(report: Report, psnr: float, what: str) -> None:
+def require_psnr(report: Report, psnr: float, what: str) -> None:
     """Raises ``ExportError`` where the report is below ``psnr`` dB."""
     if not report.worst_psnr >= psnr:
         raise ExportError(

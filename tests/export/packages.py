@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.coreml.package import Package, read_package
-from export.coreml.quiet import quiet_coremltools
+from export.coreml.package import Package, quiet_coremltools, read_package
 
 MODEL = "Data/com.apple.CoreML/model.mlmodel"
 WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"

@@ -4,8 +4,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.onnx.saturation import pairs
-
 
 def convolve(
     data: NDArray[np.uint8], weight: NDArray[np.int8], padding: int, zero_point: int, *, saturating: bool
@@ -17,7 +15,9 @@ def convolve(
     columns = columns.reshape(len(data), inputs, kernel * kernel, -1).swapaxes(1, 2)  # channels last, as the weights
     columns = columns.reshape(len(data), inputs * kernel * kernel, -1)
     columns = np.pad(columns, ((0, 0), (0, columns.shape[1] % 2), (0, 0)))
-    first, second = pairs(weight)
+    rows = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1).astype(np.int32)
+    rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+    first, second = rows[:, ::2], rows[:, 1::2]
     products = np.einsum("op,npl->nopl", first, columns[:, ::2]) + np.einsum("op,npl->nopl", second, columns[:, 1::2])
     if saturating:
         products = products.clip(-(2**15), 2**15 - 1)

@@ -106,18 +106,13 @@ def test_bad_input_is_one_line(program: Program, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", found_none)
     with pytest.raises(ExportError, match=r"found no C\+\+ compiler; install one .* or name it in the variable CXX"):
-        command(monkeypatch, program.path)
+        aoti.main([str(program.path)])
     with pytest.raises(ExportError, match="one file for several programs"):
-        command(monkeypatch, program.path, program.path, "-o", tmp_path / "a.aoti.pt2")
+        aoti.main([str(program.path), str(program.path), "-o", str(tmp_path / "a.aoti.pt2")])
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "cache"))
     with pytest.raises(ExportError, match=r"file/cache: cannot be written \(Not a directory\)"):
-        command(monkeypatch, program.path)
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
-    monkeypatch.setattr("sys.argv", ["aoti.py", *map(str, arguments)])
-    aoti.main()
+        aoti.main([str(program.path)])
 
 
 @needs_int8

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from export.bundle import bundle
 from export.coreml import exporter as coreml
-from export.coreml import operations as mil_command
 from export.coreml.exporter import FP16, INT8, CoremlExporter
 from export.coreml.package import read_package
-from export.coreml.same_numbers import check_activations
 from export.errors import ExportError
 from export.protocol import check, render
-from export.verification import tiles as proof
+from export.verification.mil_reader import quantised_tensors
+from export.verification.tiles import photo_like
 from export.verify import verify
 from runtime.bundle import read_bundle
 from tadsr.program import Program, open_program
@@ -68,7 +67,7 @@ def test_pictures_go_in_and_come_out(
         package.specification.specificationVersion,
     )
     engine = exporter.engine(package.path)
-    tile = proof.photo_like((1, 3, TILE, TILE))
+    tile = photo_like((1, 3, TILE, TILE))
     np.testing.assert_array_equal(engine(tile), engine(np.round(tile * 255) / 255))  # a pixel buffer holds 8 bits
     first, *_ = package.operations
     assert (first.kind, first.output.dtype) == ("cast", "FLOAT16")  # whole numbers to 255 are exact in it
@@ -94,16 +93,16 @@ def test_it_describes_itself(programs: Path, artifacts: dict[str, Path]) -> None
 @needs_coremltools
 def test_every_scale_and_zero_point_is_the_programs_to_the_bit(programs: Path, artifacts: dict[str, Path]) -> None:
     program, package = static(programs, "student.int8"), read_package(artifacts["int8"])
-    quantised = check_activations(program, package)
+    names = quantised_tensors(program, package)
     operations = {operation.output.name: operation for operation in package.of_kind("quantize")}
     nodes = {node.name: node for node in program.exported.graph.nodes}
-    assert len(quantised) == len(operations) > 10
-    for each in quantised:
-        stored = package.constant(operations[each.name], "scale")
+    assert len(names) == len(operations) > 10
+    for name, node in names.items():
+        stored = package.constant(operations[name], "scale")
         assert isinstance(stored, np.ndarray)
         assert stored.dtype == np.float16
-        assert float(stored) == nodes[each.node].args[1]
-        assert package.constant(operations[each.name], "zero_point") is None  # 0
+        assert float(stored) == nodes[node].args[1]
+        assert package.constant(operations[name], "zero_point") is None  # 0
     theirs = [package.constant(operation, "scale") for operation in package.of_kind("constexpr_affine_dequantize")]
     ours = [value for name, value in program.exported.state_dict.items() if name.startswith("_scale")]
     assert sorted(np.asarray(s, np.float32).tobytes() for s in theirs) == sorted(s.numpy().tobytes() for s in ours)
@@ -216,25 +215,10 @@ def test_an_old_package_survives_a_failed_export(
 ) -> None:
     output = tmp_path / "out.mlpackage"
     (output / "old").mkdir(parents=True)
-    monkeypatch.setattr("sys.argv", ["coreml", str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
     monkeypatch.setattr("export.coreml.exporter.FP16", replace(FP16, required_psnr=1000))
     with pytest.raises(ExportError, match="1000 dB are required; nothing was kept"):
-        coreml.main()
+        coreml.main([str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
     assert list(tmp_path.rglob("*")) == [output, output / "old"]
-
-
-@needs_coremltools
-def test_operations_are_listed(
-    artifacts: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.argv", ["mil", str(artifacts["fp16"]), "--json"])
-    mil_command.main()
-    rows = {row["kind"]: row for row in json.loads(capsys.readouterr().out)}
-    assert {"cast", "conv", "pixel_shuffle", "relu"} < rows.keys()
-    assert all(row["leaves"] is None for row in rows.values())
-    monkeypatch.setattr("sys.argv", ["mil", str(artifacts["fp16"])])
-    mil_command.main()
-    assert "pixel_shuffle" in capsys.readouterr().out
 
 
 @needs_coremltools
@@ -246,18 +230,10 @@ def test_operations_are_listed(
         ("out.zip", "a Core ML package's name ends in .mlpackage; choose such an -o"),
     ],
 )
-def test_places_that_cannot_be_written(
-    programs: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    output: str,
-    message: str,
-) -> None:
+def test_places_that_cannot_be_written(programs: Path, tmp_path: Path, output: str, message: str) -> None:
     (tmp_path / "file").touch()
-    arguments = [str(programs / f"student.{TILE}.pt2"), "-o", str(tmp_path / output)]
-    monkeypatch.setattr("sys.argv", ["coreml", *arguments])
     with pytest.raises(ExportError) as caught:
-        coreml.main()
+        coreml.main([str(programs / f"student.{TILE}.pt2"), "-o", str(tmp_path / output)])
     assert message in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

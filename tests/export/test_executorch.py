@@ -9,7 +9,7 @@ import torch
 from export.errors import ExportError
 from export.executorch import exporter as executorch
 from export.protocol import Exporter, check, render
-from export.verification import integers
+from export.verification.contents import contents_of
 from tadsr.program import open_program
 from tests.export.programs import TILE, needs_executorch, needs_int8
 
@@ -27,7 +27,7 @@ def test_it_is_the_program_and_xnnpack_takes_all_of_it(
 ) -> None:
     program = open_program(programs / f"{name}.{TILE}.pt2")
     report = render(exporter, program, tmp_path / "out.pte")
-    assert report.findings["delegated_macs"] >= executorch.REQUIRED_SHARE
+    assert report.findings["delegated_macs"] >= executorch.REQUIRED_FRACTION
     assert report.findings["delegated_graphs"] == 1
     engine = exporter.engine(tmp_path / "out.pte")
     tile = np.random.default_rng(0).random((1, 3, TILE, TILE), dtype=np.float32)
@@ -56,7 +56,7 @@ def test_what_xnnpack_does_not_take_is_an_error(
 ) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
-    monkeypatch.setattr(executorch, "lower", lambda program, _: to_edge_transform_and_lower(program.exported))
+    monkeypatch.setattr(executorch, "lower", lambda program: to_edge_transform_and_lower(program.exported))
     with pytest.raises(ExportError, match=r"XNNPACK takes 0\.0% of the multiply-accumulates, 99% are required"):
         executorch.FP32.export(open_program(programs / f"student.{TILE}.pt2"), tmp_path / "out.pte")
     assert not (tmp_path / "out.pte").exists()
@@ -69,8 +69,8 @@ def test_no_convolution_stays_outside_however_small(
 ) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
-    monkeypatch.setattr(executorch, "lower", lambda program, _: to_edge_transform_and_lower(program.exported))
-    monkeypatch.setattr(executorch, "REQUIRED_SHARE", 0.0)
+    monkeypatch.setattr(executorch, "lower", lambda program: to_edge_transform_and_lower(program.exported))
+    monkeypatch.setattr(executorch, "REQUIRED_FRACTION", 0.0)
     with pytest.raises(ExportError, match="XNNPACK does not take aten_convolution_default"):
         executorch.FP32.export(open_program(programs / f"student.{TILE}.pt2"), tmp_path / "out.pte")
 
@@ -82,8 +82,8 @@ def test_a_changed_scale_in_the_file_is_found(programs: Path, tmp_path: Path) ->
     path = tmp_path / "out.pte"
     executorch.INT8.export(program, path)
     found = executorch.INT8.verify(path, program).findings
-    assert found == {"layers_equal_to_the_bit": len(integers.layers_of(program))}
-    scale = next(iter(integers.scales_of(program).values()))
+    assert found == {"layers_equal_to_the_bit": len(contents_of(program).layers)}
+    scale = next(iter(next(iter(contents_of(program).scales.values()))))
     data = path.read_bytes()
     assert scale in data
     path.write_bytes(data.replace(scale, np.nextafter(np.frombuffer(scale, np.float32), np.float32(1)).tobytes()))

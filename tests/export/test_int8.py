@@ -11,14 +11,14 @@ import torch
 from onnx import numpy_helper
 
 from export.errors import ExportError
-from export.onnx import int8 as onnx_integers
-from export.onnx import qdq_format as dialects
+from export.onnx import int8, qdq_format
 from export.onnx.engines import in_onnxruntime, onnxruntime_session
 from export.onnx.exporter import FP32, INT8
-from export.onnx.int8 import integer_weights, quantized_tensors, run_in_float
+from export.onnx.int8 import integer_weights, run_in_float
 from export.onnx.pixel_shuffle import PHASES
 from export.protocol import render
 from export.verification.layer_wise import compare_steps
+from export.verification.onnx_reader import quantized_tensors
 from export.verification.tiles import photo_like
 from tadsr.program import QUANTIZE, Program, open_program
 from tests.export.changed import write_changed
@@ -87,7 +87,7 @@ def test_float_weights_on_dequantised_data_stay_float(tmp_path: Path, monkeypatc
     program = open_program(tmp_path / "student.int8.pt2")
     INT8.export(program, tmp_path / "right.onnx")
     assert INT8.verify(tmp_path / "right.onnx", program).findings["largest_step"] <= 1
-    monkeypatch.setattr(dialects, "_is_dequantised", lambda graph, tensor: False)
+    monkeypatch.setattr(qdq_format, "_is_dequantised", lambda graph, tensor: False)
     INT8.export(program, tmp_path / "plain.onnx")
     with pytest.raises(ExportError, match="ONNX Runtime rounds float weights to INT8"):
         INT8.verify(tmp_path / "plain.onnx", program)
@@ -108,7 +108,7 @@ def filters(weights: Iterable[np.ndarray]) -> list[list[bytes]]:
     return sorted(sorted(one.tobytes() for one in weight) for weight in weights)
 
 
-def test_zero_points_are_the_dialects(artifact: Path) -> None:
+def test_zero_points_are_the_formats(artifact: Path) -> None:
     model = onnx.load(artifact)
     relus = {node.output[0] for node in model.graph.node if node.op_type == "Relu"}
     for node in model.graph.node:
@@ -129,9 +129,9 @@ def test_layers_of_equal_biases_stay_apart(tmp_path: Path) -> None:
 def test_headroom_is_listed(program: Program, artifact: Path) -> None:
     model = onnx.load(artifact)
     relus = {node.output[0] for node in model.graph.node if node.op_type == "Relu"}
-    listed = {entry.key: entry.value.split() for entry in model.metadata_props}[onnx_integers.HEADROOM]
+    listed = {entry.key: entry.value.split() for entry in model.metadata_props}[int8.HEADROOM]
     behind_relus = [n.output[0] for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] in relus]
-    assert set(behind_relus) <= set(listed) == set(onnx_integers.headroom(model))
+    assert set(behind_relus) <= set(listed) == set(int8.headroom(model))
     assert INT8.verify(artifact, program).findings["tensors_with_relu_headroom"] == len(listed)
     signed = [node.output[0] for node in model.graph.node if node.input[2:] == ["zero_point.signed"]]
     assert signed
@@ -149,7 +149,7 @@ def one_step(weight: np.ndarray) -> np.ndarray:
         ("conv1.weight", one_step, "weights or scales of 1 of"),
         ("conv1.weight.scale", lambda scale: np.nextafter(scale, np.float32(1)), "weights or scales of 1 of"),
         ("quantize_per_tensor_3.scale", lambda scale: np.nextafter(scale, np.float32(1)), "are not the program's"),
-        ("zero_point.signed", lambda zero: zero - np.uint8(1), "are not the dialect's"),
+        ("zero_point.signed", lambda zero: zero - np.uint8(1), "zero points of .* are not the program's"),
         ("conv2.bias.steps", lambda bias: bias + 2000, "steps from the program's"),
     ],
 )

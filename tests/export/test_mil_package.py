@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from export.coreml.blob import read_tensor
-from export.coreml.census import Row, census
-from export.coreml.package import read_package
+from export.coreml.neural_engine import leaving
+from export.coreml.package import read_package, read_tensor
 from export.errors import ExportError
 from export.verification.mil_interpreter import run
 from tests.export.packages import MODEL, WEIGHTS, Function, copy_of, operations, package_of
@@ -116,19 +115,22 @@ def test_a_shape_that_is_not_as_declared_is_found(package: Path, tmp_path: Path)
 
 @needs_coremltools
 @pytest.mark.parametrize(
-    ("network", "precision", "row"),
+    ("network", "precision", "kind", "reason"),
     [
-        (nn.Conv2d(4, 4, 3), "FLOAT16", Row("conv", "FLOAT16", 1, None)),
-        (nn.Conv2d(4, 4, 3), "FLOAT32", Row("conv", "FLOAT32", 1, "computes in float32")),
-        (nn.Conv2d(4, 4, 3, dilation=2), "FLOAT16", Row("conv", "FLOAT16", 1, "dilated")),
+        (nn.Conv2d(4, 4, 3), "FLOAT16", "conv", None),
+        (nn.Conv2d(4, 4, 3), "FLOAT32", "conv", "computes in float32"),
+        (nn.Conv2d(4, 4, 3, dilation=2), "FLOAT16", "conv", "dilated"),
         (
             Function(lambda x: x.reshape(1, 2, 2, 8, 8) * x.reshape(1, 2, 2, 8, 8)),
             "FLOAT16",
-            Row("mul", "FLOAT16", 1, "more than 4 dimensions"),
+            "mul",
+            "more than 4 dimensions",
         ),
     ],
 )
-def test_census_knows_what_leaves_the_neural_engine(
-    tmp_path: Path, network: nn.Module, precision: str, row: Row
+def test_what_leaves_the_neural_engine_is_known(
+    tmp_path: Path, network: nn.Module, precision: str, kind: str, reason: str | None
 ) -> None:
-    assert row in census(package_of(network, X, tmp_path, precision))
+    package = package_of(network, X, tmp_path, precision)
+    (operation,) = package.of_kind(kind)
+    assert leaving(package).get(operation.output.name) == reason

@@ -14,7 +14,7 @@ import torch
 from export.errors import ExportError
 from export.onnx.exporter import FP32
 from export.protocol import Report, Tile
-from export.verification import tiles as proof
+from export.verification.tiles import EQUAL_PSNR, compare_tiles, require_psnr, tiles_for
 from tadsr.program import Program, ProgramError, open_program
 from tests.export.programs import CARD, TILE
 
@@ -70,7 +70,7 @@ def test_a_changed_weight_is_caught(program: Program, artifact: Path, tmp_path: 
 
 def test_nan_is_never_good_enough() -> None:
     with pytest.raises(ExportError):
-        proof.require(Report(float("nan"), float("nan")), 90, "nan.onnx")
+        require_psnr(Report(float("nan"), float("nan")), 90, "nan.onnx")
 
 
 def test_an_engine_that_answers_nan_on_one_tile_is_caught(program: Program) -> None:
@@ -81,17 +81,17 @@ def test_an_engine_that_answers_nan_on_one_tile_is_caught(program: Program) -> N
         return answer * np.float32(np.nan) if tile.shape[0] == 2 else answer
 
     with pytest.raises(ExportError, match="nan dB"):
-        proof.require(proof.compare(program, engine), 90, "nan.onnx")
+        require_psnr(compare_tiles(program, engine), 90, "nan.onnx")
 
 
 def test_equal_answers_have_the_psnr_that_stands_for_infinity(program: Program) -> None:
     module = program.exported.module()
-    report = proof.compare(program, lambda tile: module(torch.from_numpy(tile)).detach().numpy())
-    assert report == Report(proof.EQUAL_PSNR, 0.0)
+    report = compare_tiles(program, lambda tile: module(torch.from_numpy(tile)).detach().numpy())
+    assert report == Report(EQUAL_PSNR, 0.0)
 
 
 def test_tiles_are_pictures_that_the_program_takes(program: Program) -> None:
-    tiles = proof.test_tiles(CARD.align, None) + proof.test_tiles(CARD.align, TILE)
+    tiles = tiles_for(CARD.align, None) + tiles_for(CARD.align, TILE)
     for tile in tiles:
         assert tile.dtype == np.float32
         assert tile.min() >= 0

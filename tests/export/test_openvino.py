@@ -11,7 +11,7 @@ from export.errors import ExportError
 from export.onnx import engines as onnx_engines
 from export.onnx.exporter import FP16, FP32, INT8, OnnxExporter
 from export.protocol import render
-from export.verification.integers import layers_of
+from export.verification.contents import contents_of
 from runtime.backends.openvino import compiled_model
 from tadsr.program import open_program
 from tests.export.programs import needs_int8
@@ -46,7 +46,7 @@ def test_every_quantised_convolution_runs_as_integers_there(programs: Path, tmp_
     compiled = compiled_model((tmp_path / "out.onnx").read_bytes(), threads=None)
     layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ordered_ops()]
     precisions = [each["runtimePrecision"].value for each in layers if each["layerType"].value == "Convolution"]
-    assert precisions.count("u8") == len(layers_of(program)) > 5
+    assert precisions.count("u8") == len(contents_of(program).layers) > 5
     assert precisions.count("f32") == 7  # those that read the picture or write the result, and of colour: left in float
 
 

@@ -16,9 +16,9 @@ from onnx.numpy_helper import from_array
 from export.onnx import pixel_shuffle
 from export.onnx.engines import in_onnxruntime
 from export.onnx.exporter import FP32, INT8, OnnxExporter
-from export.onnx.int8 import quantized_tensors
 from export.onnx.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
 from export.onnx.torch_onnx import OPSET
+from export.verification.onnx_reader import quantized_tensors
 from export.verification.tiles import photo_like
 from tadsr.program import open_program
 from tests.export.programs import needs_int8

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.onnx.saturation import LARGEST_PAIR, largest_pair
+from export.onnx.int8 import worst_pair
+from tadsr.saturation import LARGEST_PAIR
 from tests.export.saturating import convolve
 
 
@@ -28,7 +29,7 @@ def test_the_emulation_without_saturation_is_a_convolution() -> None:
 def test_weights_called_safe_never_saturate(seed: int, largest: int, channels: int) -> None:
     data, weight = random(seed, largest, channels)
     exact, saturated = (convolve(data, weight, 1, 128, saturating=flag) for flag in (False, True))
-    if largest_pair(weight) <= LARGEST_PAIR:
+    if worst_pair(weight) <= LARGEST_PAIR:
         np.testing.assert_array_equal(exact, saturated)
 
 
@@ -37,7 +38,7 @@ def test_the_limit_is_sharp(sign: int) -> None:
     data = np.full((1, 2, 1, 1), 255, np.uint8)
     for second, safe in ((64, True), (65, False)):
         weight = np.array([sign * 64, sign * second], np.int8).reshape(1, 2, 1, 1)
-        assert (largest_pair(weight) <= LARGEST_PAIR) == safe
+        assert (worst_pair(weight) <= LARGEST_PAIR) == safe
         exact, saturated = (convolve(data, weight, 0, 0, saturating=flag) for flag in (False, True))
         assert np.array_equal(exact, saturated) == safe
 
@@ -45,6 +46,6 @@ def test_the_limit_is_sharp(sign: int) -> None:
 def test_neighbours_are_input_channels_of_one_kernel_position() -> None:
     weight = np.zeros((1, 2, 1, 3), np.int8)
     weight[0, 0] = 100  # no two of them are neighbours: the other channel stands between
-    assert largest_pair(weight) == 100
+    assert worst_pair(weight) == 100
     weight[0, 1, 0, 1] = 27
-    assert largest_pair(weight) == 127
+    assert worst_pair(weight) == 127

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import runtime
-from export.onnx.int8 import integer_weights, run_in_float
-from export.onnx.saturation import LARGEST_PAIR, largest_pair
+from export.onnx.int8 import integer_weights, run_in_float, worst_pair
+from tadsr.saturation import LARGEST_PAIR
 
 
 @pytest.fixture(scope="module")
@@ -25,5 +25,5 @@ def test_every_quantised_convolution_runs_as_integers(artifact: Path) -> None:
 
 
 def test_no_sum_of_two_products_can_saturate(artifact: Path) -> None:
-    worst = {name: largest_pair(weight) for name, weight in integer_weights(artifact).items()}
+    worst = {name: worst_pair(weight) for name, weight in integer_weights(artifact).items()}
     assert {name: pair for name, pair in worst.items() if pair > LARGEST_PAIR} == {}

@@ -63,7 +63,7 @@ def test_int8_is_the_program_tensor_by_tensor(program: Program, artifact: Path) 
     assert report.findings["largest_step"] <= 1
     assert report.findings["differing_steps"] < 1e-3
     assert report.findings["psnr_of_same_steps"] >= 90
-    assert report.findings["scales_equal_to_the_bit"] > 20
+    assert report.findings["layers_equal_to_the_bit"] > 10
 
 
 @needs_int8
@@ -106,9 +106,7 @@ def one_step(weight: np.ndarray) -> np.ndarray:
 def test_one_bit_is_found(
     program: Program, changed: Callable[..., Path], constant: str, change: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    with pytest.raises(
-        ExportError, match=r"scale, zero point or weights of .* are not the program's|dequantised by the"
-    ):
+    with pytest.raises(ExportError, match=r"are not the program's|dequantised by the"):
         INT8.verify(changed(constant, change), program)
 
 
@@ -143,7 +141,7 @@ def test_command_writes_the_file_and_the_script_and_says_what_is_missing(
     assert "psnr in tensorrt" in done.stdout or "no engine was built: " in done.stdout
 
 
-def test_bad_input_leaves_the_old_file(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_leaves_the_old_file(programs: Path, tmp_path: Path) -> None:
     old, folder = tmp_path / "old.trt.onnx", tmp_path / "file"
     old.write_bytes(b"old")
     folder.write_bytes(b"")
@@ -151,9 +149,8 @@ def test_bad_input_leaves_the_old_file(programs: Path, tmp_path: Path, monkeypat
         (f"student.{TILE}.pt2", old, "tensorrt fp32 is made from a program of free sizes"),
         ("student.pt2", folder / "out.trt.onnx", "cannot be written"),
     ):
-        monkeypatch.setattr("sys.argv", ["tensorrt.py", str(programs / name), "-o", str(output)])
         with pytest.raises(ExportError, match=told) as error:
-            main()
+            main([str(programs / name), "-o", str(output)])
         assert "\n" not in str(error.value)
     assert old.read_bytes() == b"old"
 

@@ -10,7 +10,8 @@ from torch import Tensor
 pytest.importorskip("torchao", reason="the observers are torchao's; pip install 'tadsr[compress]'")
 
 from compress.quantization.fp16_scales import SMALLEST_SCALE
-from compress.quantization.spec import WEIGHT, WEIGHT_RANGE, WeightObserver, largest_pair
+from compress.quantization.spec import WEIGHT, WEIGHT_RANGE, WeightObserver
+from tadsr.saturation import largest_pair
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 5), st.sampled_from([1, 3]), st.sampled_from([1, 3]))
 

@@ -5,14 +5,13 @@ runtime_schema.fbs`` (1.5.1), counted from 0, a union taking two; of unions' typ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from export.verification.integers import Layer, layer
+from export.verification.contents import UNNAMED, Contents, Layer, contents, layer
 
 XNODES, XVALUES, CONSTANT_DATA = 1, 2, 8  # of XNNGraph
 TYPE, CONTENT = 0, 1  # of XNode and XValue
@@ -27,30 +26,17 @@ DIMS, BUFFER, ID = 2, 3, 6  # of XNNTensorValue
 NAMED_KEY = 2  # of ConstantDataOffset
 
 
-@dataclass(frozen=True)
-class Contents:
-    """Of all XNNPACK graphs of a file together."""
-
-    layers: list[Layer]
-    """The convolutions that have INT8 weights."""
-    scales: set[bytes]
-    """Float32 scales of the quantised activations."""
-    zero_points: set[int]
-
-
 def read(path: Path) -> Contents:
-    """Read the file."""
+    """The numbers of all XNNPACK graphs of a file together; it does not name its activations."""
     from executorch.exir._serialize._program import deserialize_pte_binary
 
     file = deserialize_pte_binary(path.read_bytes())
     assert file.named_data is not None
     named = {key: file.named_data.buffers[entry.buffer_index] for key, entry in file.named_data.pte_data.items()}
     graphs = [_Graph(bytes(part.data), named) for part in file.program.backend_delegate_data]
-    activations = [value for graph in graphs for value in graph.activations()]
-    return Contents(
+    return contents(
         [found for graph in graphs for found in graph.layers()],
-        {np.float32(scale).tobytes() for scale, _ in activations},
-        {zero for _, zero in activations},
+        [(UNNAMED, scale, zero) for graph in graphs for scale, zero in graph.activations()],
     )
 
 
