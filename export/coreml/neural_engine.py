@@ -39,7 +39,7 @@ def computed(package: Package) -> list[Operation]:
 
 def leaving(package: Package) -> dict[str, str]:
     """Why operations leave the neural engine, by the names of their outputs."""
-    found = {}
+    found: dict[str, str] = {}
     for operation in computed(package):
         for reason, applies in RULES:
             if applies(package, operation):
