@@ -15,7 +15,7 @@ from torch import Tensor
 
 from compress.folding.deployed import Deployed, fold
 from compress.folding.networks import Networks, load_networks, load_student
-from compress.folding.programs import count_macs, export_program, export_static, save_program
+from compress.folding.programs import count_macs, export_free, export_static, save_program
 from compress.folding.radius import effective_radius, receptive_radius
 from compress.folding.reference import DeployedReference, fold_reference
 from compress.folding.rows import add_rows
@@ -60,12 +60,12 @@ def write_programs(network: Deployed, settings: FoldSettings, command: str) -> l
             **_sources(settings, ("autoencoder", "student", "lr_encoder", "decoder"), command),
         },
     )
-    programs = {None: export_program(network)} | {tile: export_static(network, tile) for tile in program_metadata.tiles}
-    paths = {settings.out / program_name(tile): program for tile, program in programs.items()}
-    for path, program in paths.items():
+    programs = {settings.out / program_name(): export_free(network, align)}
+    programs |= {settings.out / program_name(tile): export_static(network, tile) for tile in program_metadata.tiles}
+    for path, program in programs.items():
         save_program(program, path)
     program_metadata.write(settings.out)
-    return list(paths)
+    return list(programs)
 
 
 def write_reference(network: DeployedReference, settings: FoldSettings, command: str) -> list[Path]:

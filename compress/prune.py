@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compress.pruning.part import Part
-from compress.pruning.predictor import predictor
+from compress.pruning.part import Part, student_with
 from compress.pruning.settings import PruneSettings, check
 from compress.pruning.task import PruneTask
 from compress.reporting.measure import check_report, measure
@@ -23,7 +22,7 @@ from train.finetuning.inputs import StudentLatents
 
 
 def summary(full: Part, pruned: Part) -> str:
-    """What was pruned away, in one line."""
+    """One line of the sizes before and after."""
     macs, sizes = [[part.macs() for part in (full, pruned)], [part.size for part in (full, pruned)]]
     return (
         f"{full.name}: {sizes[0]:,} -> {sizes[1]:,} parameters, {macs[0]:,} -> {macs[1]:,} MACs per latent position "
@@ -39,11 +38,11 @@ def measured(
     assert isinstance(latents, StudentLatents)
     provenance = {"command": command, "seed": settings.seed}
     full, pruned = task.full.cpu(), trained.cpu()
-    whole = predictor(latents, full, settings.seed)
-    measure("full-decoder", whole, pairs, report, baseline=None, provenance=provenance)
+    unpruned = student_with(latents, full, settings.seed)
+    measure("full-decoder", unpruned, pairs, report, baseline=None, provenance=provenance)
     return measure(
         "pruned",
-        predictor(latents, pruned, settings.seed),
+        student_with(latents, pruned, settings.seed),
         pairs,
         report,
         baseline="full-decoder",

@@ -22,7 +22,7 @@ class Deployed(nn.Module):
     """
 
     def __init__(self, lr_encoder: LREncoder, student: UNet, decoder: nn.Module, scale: int) -> None:
-        """``decoder`` takes what the student gives, and gives pictures in [0, 1], not yet clamped."""
+        """``decoder`` maps the student's latents to pictures in about [0, 1], not yet clamped."""
         super().__init__()
         self.lr_encoder = lr_encoder
         self.student = student
@@ -33,7 +33,7 @@ class Deployed(nn.Module):
         return self.unclamped(lr).clamp(0, 1)
 
     def unclamped(self, lr: Tensor) -> Tensor:
-        """The same before it is cut to [0, 1]."""
+        """lr [N, 3, h, w] in [0, 1] -> sr [N, 3, f h, f w] in about [0, 1], not yet clamped."""
         lq = to_model(lr)
         return self.colour(lr, self.decoder(self.student.deployed(self.lr_encoder(lq), lq)))
 

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from compress.folding.deployed import Deployed
 from runtime.atomic import replacing
 from train.evaluation.macs import macs_per_pixel
 
@@ -21,11 +20,6 @@ def export_free(network: nn.Module, align: int) -> ExportedProgram:
     network.eval()
     with torch.no_grad():
         return torch.export.export(network, (example,), dynamic_shapes=free)
-
-
-def export_program(network: Deployed) -> ExportedProgram:
-    """The same of a folded network, whose sizes must be multiples of its student's stride."""
-    return export_free(network, network.student.stride)
 
 
 def export_static(network: nn.Module, tile: int) -> ExportedProgram:

@@ -30,9 +30,9 @@ def add_rows(
 
     @torch.no_grad()
     def unfolded(lr: Tensor) -> Tensor:
-        given = condition(autoencoder, lr, networks.scale)
-        decoded = autoencoder.decode(without_noise(student, networks.schedule, given))
-        return to_picture(colour.of_model(given.lq, decoded))
+        conditions = condition(autoencoder, lr, networks.scale)
+        decoded = autoencoder.decode(without_noise(student, networks.schedule, conditions))
+        return to_picture(colour.of_model(conditions.lq, decoded))
 
     parameters = sum(p.numel() for network in (autoencoder, student) for p in network.parameters())
     before = padded_predictor(unfolded, student.stride, networks.scale, parameters=parameters)

@@ -61,11 +61,11 @@ def _coupling(graph: Any, group: Any, names: dict[nn.Module, str]) -> Coupling |
     # Seen from the reader with the fewest inputs: behind a pixel shuffle, where several outputs are one channel.
     smallest = min(readers, key=lambda module: module.in_channels)
     handler = graph.get_pruner_of_module(smallest).prune_in_channels
-    whole = graph.get_pruning_group(smallest, handler, list(range(smallest.in_channels)))
+    group_of_reader = graph.get_pruning_group(smallest, handler, list(range(smallest.in_channels)))
     sides: dict[bool, dict[str, Tensor]] = {True: {}, False: {}}
-    for module, writes, channels, shared in _convolutions(graph, whole):
+    for module, writes, channels, shared in _convolutions(graph, group_of_reader):
         sides[writes][names[module]] = torch.tensor(shared)[torch.tensor(channels).argsort()]
-    norms = [dep.target.module for dep, _ in whole if isinstance(dep.target.module, nn.GroupNorm)]
+    norms = [dep.target.module for dep, _ in group_of_reader if isinstance(dep.target.module, nn.GroupNorm)]
     return Coupling(
         channels=smallest.in_channels,
         writers=sides[True],

@@ -1,4 +1,4 @@
-"""The pruned part of an autoencoder learns to answer as the full one does, on what it will be given."""
+"""Finetuning after pruning: the pruned part of an autoencoder learns to give the full one's outputs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -58,10 +58,10 @@ class PruneTask:
         with torch.no_grad():
             x = self.inputs(batch, random)
             target = self.full(x)
-        answer = self.trainables["autoencoder"].network(x)
-        terms = {"l1": l1(answer, target)}
+        output = self.trainables["autoencoder"].network(x)
+        terms = {"l1": l1(output, target)}
         if self.settings.part == "decoder":
-            terms["frequency"] = self.settings.frequency_weight * frequency_l1(answer, target)
+            terms["frequency"] = self.settings.frequency_weight * frequency_l1(output, target)
         yield OptimiserStep("autoencoder", terms)
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

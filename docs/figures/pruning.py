@@ -14,8 +14,7 @@ import numpy as np
 import yaml
 from keeping import keep, today
 
-from compress.pruning.part import Part
-from compress.pruning.predictor import predictor
+from compress.pruning.part import Part, student_with
 from tadsr import commands
 from train.engine.checkpoints import load_autoencoder
 from train.evaluate import Pair, find_pairs
@@ -36,7 +35,7 @@ def deployed(finetuned: Path, run: Path) -> tuple[Part, Predictor]:
     full = load_autoencoder(finetuned / "autoencoder.safetensors")
     latents = StudentLatents(full, finetuned / "deployed_student.safetensors", finetuned / "lr_encoder.safetensors")
     decoder = Part(load_autoencoder(run / "autoencoder.safetensors"), "decoder")
-    return decoder, predictor(latents, decoder, seed=0)
+    return decoder, student_with(latents, decoder, seed=0)
 
 
 def point(

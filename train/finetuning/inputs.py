@@ -1,4 +1,4 @@
-"""What the parts of an autoencoder are given where they are used: the student's latents, the enlarged LQ pictures."""
+"""Inputs of an autoencoder's halves where they are used: the student's latents, the enlarged LQ pictures."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,9 +18,9 @@ from train.networks.families import AnyAutoencoder
 from train.networks.lr_encoder import LREncoder
 
 CALIBRATION_CROPS = 64
-"""What the constants of a VQ decoder are measured on."""
-TOGETHER = 4
-"""Crops that the full decoder is given at once."""
+"""The constants of a VQ decoder are measured on so many."""
+CROPS_PER_BATCH = 4
+"""Crops that the full decoder decodes at once."""
 
 
 class StudentLatents(nn.Module):
@@ -40,23 +40,23 @@ class StudentLatents(nn.Module):
     @torch.no_grad()
     def forward(self, batch: Mapping[str, Tensor], random: Noise) -> Tensor:
         """{"lq": [N, 3, h, w] in [0, 1]} -> z_0 [N, C, h, w]."""
-        given = (
+        conditions = (
             condition(self.autoencoder, batch["lq"], self.scale)
             if self.lr_encoder is None
             else Condition(to_model(batch["lq"]), self.lr_encoder(to_model(batch["lq"])))
         )
-        noise = self._noise * random.normal(given.z_y.shape)
-        return diffusion.one_step(self._schedule, bind(self.student, given), given.z_y, noise).float()
+        noise = self._noise * random.normal(conditions.z_y.shape)
+        return diffusion.one_step(self._schedule, bind(self.student, conditions), conditions.z_y, noise).float()
 
 
 def calibration_latents(latents: StudentLatents, dataset: Dataset[Sample], workers: int, seed: int) -> Iterator[Tensor]:
-    """The student's latents [TOGETHER, C, h, w] for the first crops of the data, ``CALIBRATION_CROPS`` in all."""
-    for step, batch in enumerate(loader(dataset, TOGETHER, 0, CALIBRATION_CROPS // TOGETHER, workers)):
+    """The student's latents [CROPS_PER_BATCH, C, h, w] of the data's first ``CALIBRATION_CROPS`` crops."""
+    for step, batch in enumerate(loader(dataset, CROPS_PER_BATCH, 0, CALIBRATION_CROPS // CROPS_PER_BATCH, workers)):
         yield latents(batch, Noise(seed, step))
 
 
 class EnlargedPictures(nn.Module):
-    """What the encoder makes z_y of."""
+    """Enlarged LQ pictures, of which the encoder makes z_y."""
 
     def __init__(self, scale: int) -> None:
         super().__init__()

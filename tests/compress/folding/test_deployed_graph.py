@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from compress.folding.deployed import Deployed, fold
-from compress.folding.programs import export_program, export_static
+from compress.folding.programs import export_free, export_static
 from compress.folding.radius import receptive_radius
 from tests.compress.graph_facts import convolutions, free_sizes, largest_rank, operators
 from train.diffusion import process as diffusion
@@ -41,7 +41,9 @@ def shipped() -> Deployed:
 
 @pytest.fixture(scope="module")
 def programs(shipped: Deployed) -> dict[int | None, ExportedProgram]:
-    return {None: export_program(shipped)} | {tile: export_static(shipped, tile) for tile in (128, 256, 512)}
+    return {None: export_free(shipped, shipped.student.stride)} | {
+        tile: export_static(shipped, tile) for tile in (128, 256, 512)
+    }
 
 
 @pytest.mark.parametrize("tile", [None, 128, 256, 512])

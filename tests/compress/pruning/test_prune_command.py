@@ -15,8 +15,7 @@ from compress import prune
 from compress.folding.deployed import fold
 from compress.pruning import dependencies
 from compress.pruning.budget import layer_macs
-from compress.pruning.part import Part
-from compress.pruning.predictor import predictor
+from compress.pruning.part import Part, student_with
 from compress.pruning.settings import PruneSettings
 from compress.reporting.results import read_report
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ, write_networks, write_photos, write_preset
@@ -92,7 +91,7 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path) -> N
     assert sampled.predict(lr, None).shape == (32, 48, 3)
 
     latents = StudentLatents(autoencoder, folder / "deployed_student.safetensors", folder / "lr_encoder.safetensors")
-    ours = predictor(latents, Part(autoencoder, "decoder"), seed=0)
+    ours = student_with(latents, Part(autoencoder, "decoder"), seed=0)
     theirs = folded(torch.from_numpy(lr).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0) * 255
     assert np.abs(ours.predict(lr, None) - theirs.numpy()).max() <= 0.51
     assert ours.predict(lr[:7, :9], None).shape == (28, 36, 3)
