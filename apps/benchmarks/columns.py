@@ -11,19 +11,18 @@ Columns = Mapping[str, str | Callable[[Row], str]]
 """By title, a format string over the row's values, or a function of the row."""
 
 
-class _Dashed(string.Formatter):
-    def format_field(self, value: Any, format_spec: str) -> str:
-        return "–" if value is None else str(super().format_field(value, format_spec))
-
-
 def cells(columns: Columns, row: Row) -> list[str]:
-    """The texts of a row; a value that is None is a dash.
+    """The texts of a row; a dash where a value of a format string is None.
 
-    >>> cells({"ms": "{ms:.1f}", "MB": "{mb}", "s": lambda row: str(row["ms"] / 1000)}, {"ms": 3, "mb": None})
+    >>> cells({"ms": "{ms:.1f}", "memory": "{mb} MB", "s": lambda row: str(row["ms"] / 1000)}, {"ms": 3, "mb": None})
     ['3.0', '–', '0.003']
     """
-    filled = _Dashed()
-    return [filled.vformat(form, (), row) if isinstance(form, str) else form(row) for form in columns.values()]
+    return [_filled(form, row) if isinstance(form, str) else form(row) for form in columns.values()]
+
+
+def _filled(form: str, row: Row) -> str:
+    names = [name for _, name, _, _ in string.Formatter().parse(form) if name]
+    return "–" if any(row[name] is None for name in names) else form.format(**row)
 
 
 def rich_table(title: str, columns: Columns, rows: Iterable[Row]) -> Table:

@@ -1,8 +1,8 @@
 from typing import Any
 
-from tables.bundle import looked_at
-from tables.markdown import shown, table
-from tables.training import credits, time_spent
+from docs.tables.bundle import looked_at
+from docs.tables.markdown import table, table_of
+from docs.tables.training import credits, time_spent
 
 
 def test_a_table() -> None:
@@ -10,7 +10,12 @@ def test_a_table() -> None:
 
 
 def test_what_is_not_known_is_a_dash() -> None:
-    assert (shown("{:.1f}", None), shown("{:.1f}", 0.0)) == ("–", "0.0")
+    columns = {"time": "{ms:.1f} ms", "text": lambda row: str(row["ms"])}
+    assert table_of(columns, [{"ms": None}, {"ms": 0.0}], ["all", ""]).splitlines()[2:] == [
+        "| – | None |",
+        "| 0.0 ms | 0.0 |",
+        "| all | |",
+    ]
 
 
 def test_words_of_an_earlier_model_are_marked() -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tables.quality import INT8, ROWS
-from tables.targets import Target, most_natural, of_quality, targets
+
+from docs.tables.quality import INT8, ROWS
+from docs.tables.targets import Target, most_natural, of_quality, targets
 
 FIGURES = {"psnr_y": 23.0, "ssim_y": 0.67, "naturalness": 4.0, "delta_e": 5.0, "hf_ratio": 0.5, "cast": 0.1}
 STAGES = ("teacher", "student", "full-decoder", "pruned", "folded", "qat")

@@ -1,4 +1,4 @@
-"""Makes a contact sheet: `python docs/pictures/sheet.py PICTURES... -o sheet.jpg`. Left bicubic, right a model's.
+"""``python -m docs.contact_sheet PICTURES... -o sheet.jpg``: left enlarged bicubically, right by a model.
 
 Of every picture it shows the part in which the two differ most, at the pixels of the enlarged picture: there the
 model shows what it can do, for better or worse.
@@ -79,28 +79,28 @@ def compared(path: Path, upscaler: runtime.Upscaler) -> Row:
     return Row(path.name, {"bicubic": plain[part], upscaler.manifest.name: ours[part]})
 
 
-def find_pictures(given: Sequence[Path]) -> list[Path]:
+def find_pictures(paths: Sequence[Path]) -> list[Path]:
     """The files, and all pictures of the folders. Raises ``PhotoError`` for a folder without any."""
-    return [path for each in given for path in (find_photos(each) if each.is_dir() else [each])]
+    return [picture for path in paths for picture in (find_photos(path) if path.is_dir() else [path])]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python docs/pictures/sheet.py", description="Pictures enlarged bicubically and by a model, side by side."
+        prog="python -m docs.contact_sheet", description="Pictures enlarged bicubically and by a model, side by side."
     )
     parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of them")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the sheet: .jpg, .png, ...")
     parser.add_argument("--bundle", type=Path, help="another model than the shipped one")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     console = Console(stderr=True)
-    check_output(asked.output)
-    paths = find_pictures(asked.pictures)
-    with runtime.load(asked.bundle) as upscaler:
-        shown = track(paths, "enlarging", console=console, transient=True, disable=not console.is_terminal)
-        rows = [compared(path, upscaler) for path in shown]
-    runtime.save_picture(sheet(rows), asked.output, quality=QUALITY)
-    commands.say(f"wrote {asked.output}: {len(rows)} pictures")
+    check_output(options.output)
+    paths = find_pictures(options.pictures)
+    with runtime.load(options.bundle) as upscaler:
+        tracked = track(paths, "enlarging", console=console, transient=True, disable=not console.is_terminal)
+        rows = [compared(path, upscaler) for path in tracked]
+    runtime.save_picture(sheet(rows), options.output, quality=QUALITY)
+    commands.say(f"wrote {options.output}: {len(rows)} pictures")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .markdown import table
-from .quality import FLOAT, INT8, Figures, gathered, gmacs
-from .speed import fastest_int8
+from docs.tables.markdown import table
+from docs.tables.quality import FLOAT, INT8, Figures, gathered, gmacs
+from docs.tables.speed import fastest_int8
 
 PSNR_Y = 22.9
 SSIM_Y = 0.662
@@ -27,6 +27,11 @@ class Target(NamedTuple):
     def reached(self) -> bool:
         """Whether the figure is within its limits, ends included."""
         return self.least <= self.figure <= self.most
+
+    @property
+    def verdict(self) -> str:
+        """The word for it in the table."""
+        return "reached" if self.reached else "**missed**"
 
     @property
     def limits(self) -> str:
@@ -59,8 +64,8 @@ def of_quality(known: dict[str, Figures]) -> Iterator[Target]:
 
 def of_size(known: dict[str, Figures], report: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Target]:
     """Of compression, and of what is deployed."""
-    told = len(report["breaches"]) + len(report["notes"])
-    yield Target("compression budgets that are broken, or not checked", told, "{:.0f}", most=0)
+    unmet = len(report["breaches"]) + len(report["notes"])
+    yield Target("compression budgets that are broken, or not checked", unmet, "{:.0f}", most=0)
     total = sum(artifact["size"] for artifact in manifest["artifacts"])
     yield Target("bundle, all files", total / 1e6, "{:.1f} MB", most=30)
     deployed = known[FLOAT]
@@ -68,26 +73,23 @@ def of_size(known: dict[str, Figures], report: dict[str, Any], manifest: dict[st
     yield Target("deployed: parameters", deployed["parameters"] / 1e6, "{:.2f} M", most=4)
 
 
-PEERS = {"RRDB (x4plus)": (20, 80), "SRVGG (general-x4v3)": (1.5, 5)}
-"""By peer, how many times as long as ours it is to take: fp32 by fp32, and our INT8 by its fp32."""
+REFERENCE_NETWORKS = {"RRDB (x4plus)": (20, 80), "SRVGG (general-x4v3)": (1.5, 5)}
+"""By network, how many times as long as ours it is to take: fp32 by fp32, and our INT8 by its fp32."""
 
 
 def of_speed(report: dict[str, Any]) -> Iterator[Target]:
-    """Beside the peers' networks, at 128×128 to 512×512."""
+    """Beside the reference networks, at 128×128 to 512×512."""
     times = {row["network"]: row for row in report["peers"]}
     best = fastest_int8(report)["median_ms"]
-    for peer, (in_float, in_int8) in PEERS.items():
-        yield Target(f"{peer} over ours, both fp32", times[peer]["ratio_to_ours"], "{:.1f}×", least=in_float)
-        ratio = times[peer]["median_ms"] / best
-        yield Target(f"{peer} in fp32 over our fastest INT8", ratio, "{:.1f}×", least=in_int8)
+    for network, (in_float, in_int8) in REFERENCE_NETWORKS.items():
+        yield Target(f"{network} over ours, both fp32", times[network]["ratio_to_ours"], "{:.1f}×", least=in_float)
+        ratio = times[network]["median_ms"] / best
+        yield Target(f"{network} in fp32 over our fastest INT8", ratio, "{:.1f}×", least=in_int8)
 
 
 def targets(quality: dict[str, Any], report: dict[str, Any], manifest: dict[str, Any], speed: dict[str, Any]) -> str:
     """A row per target."""
     known = gathered(quality, report)
-    found = [*of_quality(known), *of_size(known, report, manifest), *of_speed(speed)]
-    lines = [
-        [each.text, each.limits, each.form.format(each.figure), "reached" if each.reached else "**missed**"]
-        for each in found
-    ]
+    rows = [*of_quality(known), *of_size(known, report, manifest), *of_speed(speed)]
+    lines = [[row.text, row.limits, row.form.format(row.figure), row.verdict] for row in rows]
     return table(["target", "asked", "measured", ""], lines)

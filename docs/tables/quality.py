@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .markdown import shown, table
+from docs.tables.markdown import Columns, table_of
 
 Figures = dict[str, Any]
-"""What is known of one row, by the names of ``compress.reporting.results.METRICS``."""
+"""What is known of one row, by the names that ``compress.report --json`` and ``train.evaluate --json`` use."""
 
 BUNDLE, AUTOENCODER = "runtime/models/mobile.tadsr", "train/weights/mobile/autoencoder.safetensors"
 FLOAT, INT8 = f"{BUNDLE}, fp32", f"{BUNDLE}, int8"
@@ -41,13 +41,18 @@ ROWS = (
 )
 IN_SHORT = ("bicubic", "teacher", "student", FLOAT, INT8, "HR")
 """The rows of README.md."""
-COLUMNS = {
-    "psnr_y": ("PSNR-Y", "{:.2f}"),
-    "ssim_y": ("SSIM-Y", "{:.3f}"),
-    "naturalness": ("naturalness", "{:.2f}"),
-    "delta_e": ("ΔE", "{:.2f}"),
-    "hf_ratio": ("fine detail", "{:.2f}"),
-    "cast": ("colour cast", "{:.2f}"),
+OF_THE_ORIGINALS = (AUTOENCODER, "HR")
+"""Rows that have seen what the others are to restore."""
+COLUMNS: Columns = {
+    "": "{label}",
+    "PSNR-Y": "{psnr_y:.2f}",
+    "SSIM-Y": "{ssim_y:.3f}",
+    "naturalness": "{naturalness:.2f}",
+    "ΔE": "{delta_e:.2f}",
+    "fine detail": "{hf_ratio:.2f}",
+    "colour cast": "{cast:.2f}",
+    "parameters": lambda row: f"{row['parameters'] / 1e6:.2f} M" if "parameters" in row else "–",
+    "GMACs": lambda row: f"{gmacs(row['macs_per_pixel']):,.1f}" if "macs_per_pixel" in row else "–",
 }
 
 
@@ -81,14 +86,4 @@ def in_short(figures: dict[str, Any], report: dict[str, Any]) -> str:
 
 
 def _table(known: dict[str, Figures], rows: Sequence[Row]) -> str:
-    titles = ["", *(title for title, _ in COLUMNS.values()), "parameters", "GMACs"]
-    lines = []
-    for row in rows:
-        of_row = known[row.key]
-        cells = [shown(form, of_row.get(name)) for name, (_, form) in COLUMNS.items()]
-        if "macs_per_pixel" in of_row:
-            cells += [f"{of_row['parameters'] / 1e6:.2f} M", f"{gmacs(of_row['macs_per_pixel']):,.1f}"]
-        else:
-            cells += ["–", "–"]
-        lines.append([row.label, *cells])
-    return table(titles, lines)
+    return table_of(COLUMNS, [{"label": row.label} | known[row.key] for row in rows])

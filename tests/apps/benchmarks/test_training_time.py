@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-import training_time
 from torch.utils.tensorboard import SummaryWriter
 
-from train.engine.errors import TrainError
+from apps.benchmarks import training_time
+from apps.errors import CommandError
 
 
 def write_run(folder: Path, times: list[float]) -> None:
@@ -21,19 +21,19 @@ def test_pauses_do_not_count() -> None:
     assert training_time.seconds_at_work([0, 20, 50, 50 + training_time.PAUSE, 400]) == 20 + 30 + 50
 
 
-def test_runs_stand_in_order_of_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_time, "JSON", tmp_path / "found.json")
-    write_run(tmp_path / "runs" / "teacher", [1e9, 1e9 + 10, 1e9 + 2000, 1e9 + 2030])
-    write_run(tmp_path / "runs" / "autoencoder", [9e8, 9e8 + 100])
-    monkeypatch.setattr("sys.argv", ["training_time.py", str(tmp_path / "runs")])
+def test_runs_stand_in_order_of_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "teacher", [1e9, 1e9 + 10, 1e9 + 2000, 1e9 + 2030])
+    write_run(tmp_path / "autoencoder", [9e8, 9e8 + 100])
+    monkeypatch.setattr("sys.argv", ["training_time", str(tmp_path)])
     training_time.main()
-    first, second = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    first, second = json.loads(capsys.readouterr().out)
     assert (first["stage"], first["steps"], first["seconds"]) == ("autoencoder", 20, 100)
     assert (second["stage"], second["steps"], second["seconds"]) == ("teacher", 40, 40)
     assert (second["batch"], second["crop"], second["began"]) == (4, 96, "2001-09-09T01:46:40+00:00")
 
 
-def test_a_folder_without_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["training_time.py", str(tmp_path)])
-    with pytest.raises(TrainError, match="holds no run; give the folder"):
-        training_time.main()
+def test_a_folder_without_runs(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="holds no run; give the folder"):
+        training_time.measure_all(tmp_path)
