@@ -23,12 +23,6 @@ FREE_TO_CHANGE = frozenset(
     }
 )
 """Settings that may differ when a run is resumed; any other would make it another run. (Photos may have moved.)"""
-RENAMED = {
-    "share": "interpolation",
-    "data.drawn_share": "data.synthetic_prob",
-    "data.plain_share": "data.flat_prob",
-}
-"""Settings by the names that older runs have noted them under."""
 
 
 def open_run(settings: TrainingSettings) -> None:
