@@ -20,7 +20,7 @@ from tadsr import commands
 from train.data.degradation import DegradationSettings, degrade
 from train.diffusion.pixels import from_tensor, to_tensor
 from train.engine.settings import SCALE
-from train.evaluate import Pair, find_pairs
+from train.evaluation.pairs import Pair, find_pairs
 from train.evaluation.scoring import bicubic
 
 PICTURES = Path(__file__).parent / "pictures"
