@@ -17,8 +17,8 @@ from runtime.backends import aoti as runtime_aoti
 from runtime.cache import VARIABLE
 from tadsr.program import Program, open_program
 from tests.conftest import needs_compiler
+from tests.export.onnx.test_exporter import run
 from tests.export.programs import TILE, needs_int8
-from tests.export.test_onnx import run
 
 
 @pytest.fixture(autouse=True)

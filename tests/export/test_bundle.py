@@ -14,8 +14,8 @@ from export.errors import ExportError
 from export.speed import advise
 from runtime.errors import BundleError
 from runtime.manifest import Manifest
+from tests.export.onnx.test_exporter import run
 from tests.export.programs import CARD, HAS_COREMLTOOLS, TILE, needs_executorch, needs_int8
-from tests.export.test_onnx import run
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
 

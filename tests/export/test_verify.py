@@ -13,7 +13,7 @@ from export.verify import verify
 from runtime.bundle import read_bundle, write_bundle
 from runtime.errors import BundleError
 from tadsr.program import open_program
-from tests.export.test_onnx import run
+from tests.export.onnx.test_exporter import run
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.backends import build_engine
 from runtime.backends.build_engine import BuildError, Gpu, Settings
-from tests.export import tensorrt_stand_in
+from tests.runtime.backends import tensorrt_stand_in
 
 GPU = Gpu("NVIDIA GeForce RTX 4070", "8.9")
 SETTINGS = Settings(tiles=(128, 256), batch=4, align=4)

@@ -19,7 +19,7 @@ from runtime.bundle import Artifact, Bundle, read_bundle
 from runtime.cache import VARIABLE
 from runtime.errors import BackendError, BackendWarning, OutOfMemoryError
 from tests.conftest import write_bundle_of
-from tests.export import tensorrt_stand_in
+from tests.runtime.backends import tensorrt_stand_in
 from tests.runtime.backends.concurrency import Concurrency
 
 STATE = BACKENDS["tensorrt"].probe()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from export.verification.mil_interpreter import run
 from export.verification.mil_operators import OPERATORS, compute
-from tests.export.packages import Function, package_of
+from tests.export.coreml.packages import Function, package_of
 from tests.export.programs import needs_coremltools
 
 decomposed = torch.ops.quantized_decomposed

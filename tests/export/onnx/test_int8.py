@@ -21,9 +21,9 @@ from export.verification.layer_wise import compare_steps
 from export.verification.onnx_reader import quantized_tensors
 from export.verification.tiles import photo_like
 from tadsr.program import QUANTIZE, Program, open_program
-from tests.export.changed import write_changed
+from tests.export.onnx.changed import write_changed
+from tests.export.onnx.test_exporter import run
 from tests.export.programs import CARD, export_free, needs_int8, quantize, tiny_network
-from tests.export.test_onnx import run
 
 pytestmark = needs_int8
 PICTURE = photo_like((1, 3, 24, 32))

@@ -10,7 +10,7 @@ from export.errors import ExportError
 from export.onnx.exporter import FP16, FP32
 from export.protocol import render
 from tadsr.program import Program, open_program
-from tests.export.test_onnx import run
+from tests.export.onnx.test_exporter import run
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 

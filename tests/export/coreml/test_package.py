@@ -14,7 +14,7 @@ from export.coreml.neural_engine import leaving
 from export.coreml.package import read_package, read_tensor
 from export.errors import ExportError
 from export.verification.mil_interpreter import run
-from tests.export.packages import MODEL, WEIGHTS, Function, copy_of, operations, package_of
+from tests.export.coreml.packages import MODEL, WEIGHTS, Function, copy_of, operations, package_of
 from tests.export.programs import needs_coremltools
 
 X = torch.rand(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -17,8 +17,8 @@ from runtime.backends import build_engine
 from runtime.backends.build_engine import Gpu
 from runtime.cache import VARIABLE
 from tadsr.program import open_program
-from tests.export import tensorrt_stand_in
 from tests.export.programs import CARD
+from tests.runtime.backends import tensorrt_stand_in
 
 LACKING = engine.lacking()
 

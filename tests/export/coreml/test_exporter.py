@@ -20,8 +20,8 @@ from export.verification.tiles import photo_like
 from export.verify import verify
 from runtime.bundle import read_bundle
 from tadsr.program import Program, open_program
+from tests.export.onnx.test_exporter import run
 from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network, vq_network
-from tests.export.test_onnx import run
 
 KINDS = [pytest.param("student", FP16, id="fp16"), pytest.param("student.int8", INT8, marks=needs_int8, id="int8")]
 

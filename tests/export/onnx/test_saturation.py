@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from export.onnx.int8 import worst_pair
 from tadsr.saturation import LARGEST_PAIR
-from tests.export.saturating import convolve
+from tests.export.onnx.saturating import convolve
 
 
 def random(seed: int, largest: int, channels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from export.coreml.exporter import FP16, INT8, CoremlExporter
 from export.coreml.package import read_package
 from export.errors import ExportError
 from tadsr.program import Program, open_program
-from tests.export.packages import WEIGHTS, copy_of, operations
+from tests.export.coreml.packages import WEIGHTS, copy_of, operations
 from tests.export.programs import TILE, needs_coremltools, needs_int8
 
 pytestmark = [needs_coremltools, needs_int8]

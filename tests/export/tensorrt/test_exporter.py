@@ -14,9 +14,9 @@ from export.protocol import check, render
 from export.tensorrt.exporter import FP16, FP32, INT8, TensorrtExporter, main
 from export.tensorrt.rules import ROUND
 from tadsr.program import Program, open_program
-from tests.export.changed import write_changed
+from tests.export.onnx.changed import write_changed
+from tests.export.onnx.test_exporter import run
 from tests.export.programs import TILE, needs_int8
-from tests.export.test_onnx import run
 
 
 @pytest.fixture(scope="module")
