@@ -84,14 +84,14 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return [picture for path in paths for picture in (find_photos(path) if path.is_dir() else [path])]
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m docs.contact_sheet", description="Pictures enlarged bicubically and by a model, side by side."
     )
     parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of them")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the sheet: .jpg, .png, ...")
     parser.add_argument("--bundle", type=Path, help="another model than the shipped one")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
 
     console = Console(stderr=True)
     check_output(options.output)

@@ -5,7 +5,7 @@ The pictures named ``web`` need the built browser app, and Chromium.
 
 import argparse
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,10 @@ def web() -> Pictures:
 MAKERS: dict[str, Callable[[], Pictures]] = {"before_after": before_after, "results": results, "web": web}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m docs.make_pictures", description="Make pictures of docs anew.")
     parser.add_argument("names", nargs="+", choices=MAKERS, metavar="NAME", help=", ".join(MAKERS))
-    for name in parser.parse_args().names:
+    for name in parser.parse_args(argv).names:
         for file, picture in MAKERS[name]():
             runtime.save_picture(picture, PICTURES / file, quality=90)
             commands.say(f"wrote {PICTURES / file}")

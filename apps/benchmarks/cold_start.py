@@ -11,7 +11,7 @@ from runtime.backends import runnable
 
 @dataclass(frozen=True)
 class PictureTiming:
-    """A [side, side] picture by one engine; memory in MiB, None where the system does not tell."""
+    """A [side, side] picture by one engine; memory in MiB, None where the system does not say."""
 
     side: int
     backend: str

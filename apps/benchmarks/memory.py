@@ -5,6 +5,7 @@ The runtime keeps to a limit of memory by these figures. Every one is the most r
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ CONDITIONS = (
 
 
 def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
-    """The content of `runtime/tiles/memory.json`. Raises `CommandError` where a process fails or tells no figure."""
+    """The content of `runtime/tiles/memory.json`, but for the command. Raises `CommandError` where a process fails."""
     usable = usable_files(runtime.read_bundle(bundle))
     artifacts = [choice.artifact for choice in usable if choice.backend.name == choice.artifact.backend]
     engines = [
@@ -39,7 +40,6 @@ def measure(bundle: Path, threads: int | None) -> dict[str, Any]:
     base = _peak("base")
     codec = max(_peak("codec", suffix, CODEC_WIDTH) - base for suffix in CODECS)
     return {
-        "command": typed("apps.benchmarks.memory"),
         "conditions": CONDITIONS,
         "machine": describe_machine(),
         "versions": describe_versions("numpy", "pillow", "onnxruntime", "pyvips-binary"),
@@ -56,12 +56,13 @@ def _peak(task: str, *arguments: object) -> int:
     return int(peak)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=runtime.DEFAULT_BUNDLE, help="default: the one that comes along")
     parser.add_argument("--threads", type=int, help="of the engine; default: its choice")
-    options = parser.parse_args()
-    say(json.dumps(measure(options.bundle, options.threads), indent=2))
+    options = parser.parse_args(argv)
+    command = typed("apps.benchmarks.memory", argv)
+    say(json.dumps({"command": command, **measure(options.bundle, options.threads)}, indent=2))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,10 @@ def differences(precision: str, photos: Path) -> Iterator[dict[str, Any]]:
                 }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m apps.benchmarks.seams", description="Tiles beside whole pictures.")
     parser.add_argument("photos", type=Path, help="a folder of PNG files")
-    photos = parser.parse_args().photos
+    photos = parser.parse_args(argv).photos
     rows = [row for precision in ("fp32", "int8") for row in differences(precision, photos)]
     say(json.dumps({"height": HEIGHT, "width": WIDTH, "rows": rows}, indent=2))
 

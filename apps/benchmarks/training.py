@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Column, Table
 
+from apps.benchmarks.columns import Columns, rich_table
 from apps.benchmarks.workloads import (
     LAYOUTS,
     Distillation,
@@ -30,7 +30,7 @@ from apps.benchmarks.workloads import (
     write_photos,
 )
 from tadsr import commands
-from tadsr.measuring import Timing, describe_machine, describe_versions, time_in_rounds
+from tadsr.measuring import describe_machine, describe_versions, time_in_rounds
 from train.distill import DistillSettings
 from train.engine.errors import TrainError
 from train.engine.settings import parse
@@ -52,6 +52,19 @@ CONDITIONS = {
     "same rounds",
     "memory": "CUDA: the most allocated, its own networks and optimisers included; elsewhere the process's largest "
     "resident memory when the row had first run, which never falls from row to row",
+}
+
+
+COLUMNS: Columns = {
+    "": "{name}",
+    "layout": "{layout}",
+    "images/s": "{images_per_s:.2f}",
+    "median ms": "{median_ms:.1f}",
+    "least ms": "{least_ms:.1f}",
+    "GFLOP": "{gflop:.1f}",
+    "GFLOP/s": "{gflops_per_s:.0f}",
+    "share": "{share:.0%}",
+    "peak MiB": "{peak_memory_mib:.0f}",
 }
 
 
@@ -119,6 +132,25 @@ def measure(settings: DistillSettings, preset: str, seconds: float, layouts: Seq
         calls = {name: finished(call, arm.device) for name, call in calls.items()}
         timings = time_in_rounds(calls, LEAST_ROUNDS, seconds, status.update)
     rates = {name: flop / timings[name].median / 1e9 for name, (_, flop) in products.items()}
+    rows = []
+    for (name, layout), work in works.items():
+        timing, peak = timings[f"{name}, {layout}"], memory[name, layout]
+        rate = flops[name] / timing.median / 1e9
+        rows.append(
+            Row(
+                name=name,
+                layout=layout,
+                images=work.images,
+                median_ms=1e3 * timing.median,
+                least_ms=1e3 * timing.least,
+                rounds=len(timing.seconds),
+                images_per_s=work.images / timing.median,
+                gflop=flops[name] / 1e9,
+                gflops_per_s=rate,
+                share=rate / max(rates.values()),
+                peak_memory_mib=peak and peak / 2**20,
+            )
+        )
     return Report(
         preset=preset,
         batch=settings.batch,
@@ -130,65 +162,33 @@ def measure(settings: DistillSettings, preset: str, seconds: float, layouts: Seq
         versions=describe_versions("torch", "numpy"),
         conditions=CONDITIONS,
         matrix_gflops_per_s=rates,
-        rows=[
-            _row(name, layout, work.images, timings[f"{name}, {layout}"], flops[name], memory[name, layout], rates)
-            for (name, layout), work in works.items()
-        ],
+        rows=rows,
         loading_images_per_s=loading,
     )
 
 
-def _row(
-    name: str, layout: str, images: int, timing: Timing, flops: int, memory: int | None, rates: dict[str, float]
-) -> Row:
-    rate = flops / timing.median / 1e9
-    return Row(
-        name=name,
-        layout=layout,
-        images=images,
-        median_ms=1e3 * timing.median,
-        least_ms=1e3 * timing.least,
-        rounds=len(timing.seconds),
-        images_per_s=images / timing.median,
-        gflop=flops / 1e9,
-        gflops_per_s=rate,
-        share=rate / max(rates.values()),
-        peak_memory_mib=memory and memory / 2**20,
-    )
-
-
 def show(report: Report, console: Console) -> None:
-    """The report as tables."""
+    """The report as a table."""
     best = max(report.matrix_gflops_per_s, key=lambda name: report.matrix_gflops_per_s[name])
     where = report.machine["gpu"] or f"{report.machine['cpu']}, {report.threads} threads, load {report.machine['load']}"
     title = f"{report.preset}, batch {report.batch}, crop {report.crop}, {report.precision}, {where}"
-    names = Column(no_wrap=True), Column("layout", no_wrap=True)
-    figures = "images/s", "median ms", "least ms", "GFLOP", "GFLOP/s", "share", "peak MiB"
-    table = Table(*names, *figures, title=title)
-    for row in report.rows:
-        times = f"{row.images_per_s:.2f}", f"{row.median_ms:.1f}", f"{row.least_ms:.1f}"
-        work = f"{row.gflop:.1f}", f"{row.gflops_per_s:.0f}", f"{row.share:.0%}"
-        memory = "unknown" if row.peak_memory_mib is None else f"{row.peak_memory_mib:.0f}"
-        table.add_row(row.name, row.layout, *times, *work, memory)
-    console.print(table)
+    console.print(rich_table(title, COLUMNS, map(asdict, report.rows)))
     console.print(f"share: of {report.matrix_gflops_per_s[best]:.0f} GFLOP/s, {best}", highlight=False)
-    console.print(
-        f"loading: {report.loading_images_per_s:.1f} images/s per worker; the fastest step takes "
-        f"{max(row.images_per_s for row in report.rows if row.name.startswith('distillation')):.1f}",
-        highlight=False,
-    )
+    step = max(row.images_per_s for row in report.rows if row.name.startswith("distillation"))
+    loading = f"{report.loading_images_per_s:.1f} images/s per worker"
+    console.print(f"loading: {loading}; the fastest step takes {step:.1f}", highlight=False)
 
 
 def _settings(arguments: argparse.Namespace, further: list[str], folder: Path) -> DistillSettings:
     """What the options ask for, looked at before anything is made in ``folder``."""
     files = {"out": folder, "photos": arguments.photos or folder / "photos"}
     files |= {name: folder / f"{name}.safetensors" for name in ("autoencoder", "teacher")}
-    given = {"preset": arguments.preset, "batch": arguments.batch, "precision": arguments.precision, **files}
-    argv = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    options = {"preset": arguments.preset, "batch": arguments.batch, "precision": arguments.precision, **files}
+    argv = [f"--{name}={value}" for name, value in options.items() if value is not None]
     return parse(DistillSettings, "train.distill", "", [*argv, *RANDOM_WEIGHTS, *further])
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m apps.benchmarks.training",
         description="Measure teacher sampling, distillation steps and data loading, with random weights. Further "
@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of measuring, per row")
     parser.add_argument("--threads", type=int, help="CPU threads of the networks; else PyTorch's choice")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    arguments, further = parser.parse_known_args()
+    arguments, further = parser.parse_known_args(argv)
     if arguments.threads is not None:
         if arguments.threads < 1:
             raise TrainError(f"--threads {arguments.threads}: give 1 or more")

@@ -6,6 +6,7 @@ still. Prints JSON.
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -53,16 +54,16 @@ def measure_all(folder: Path) -> list[dict[str, Any]]:
     """All runs of a folder in the order in which they began. Raises `CommandError` where there are none."""
     runs = [path.parent for path in folder.glob("*/tensorboard")]
     if not runs:
-        raise CommandError(f"{folder}: holds no run; give the folder that `tadsr recipe` was given as --out")
+        raise CommandError(f"{folder}: holds no run; name the folder that `tadsr recipe` took as --out")
     return sorted(map(measure, runs), key=lambda row: str(row["began"]))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m apps.benchmarks.training_time", description="Steps and time of every training of a folder."
     )
     parser.add_argument("runs", type=Path, help="folder of the runs")
-    say(json.dumps(measure_all(parser.parse_args().runs), indent=1))
+    say(json.dumps(measure_all(parser.parse_args(argv).runs), indent=1))
 
 
 if __name__ == "__main__":

@@ -124,5 +124,5 @@ def peak_memory() -> int | None:
 TASKS: Mapping[str, Callable[..., Any]] = {"picture": picture, "base": base, "engine": engine, "codec": codec}
 
 if __name__ == "__main__":
-    name, *given = sys.argv[1:]
-    sys.stdout.write(json.dumps(TASKS[name](*given)))
+    name, *options = sys.argv[1:]
+    sys.stdout.write(json.dumps(TASKS[name](*options)))

@@ -114,26 +114,26 @@ class Distillation:
         """The noise and the teacher's samples, as in ``train.sample_teacher``."""
         task = self._task
         with self._state.fabric.autocast():
-            given = condition(task.autoencoder, self._batch["lq"], task.scale)
-            noise = torch.randn_like(given.z_y)
-            return noise, task.sample_teacher(given, diffusion.prior_sample(task.schedule, given.z_y, noise))
+            known = condition(task.autoencoder, self._batch["lq"], task.scale)
+            noise = torch.randn_like(known.z_y)
+            return noise, task.sample_teacher(known, diffusion.prior_sample(task.schedule, known.z_y, noise))
 
     @torch.no_grad()
     def _many_steps(self) -> Tensor:
         task = self._task
         with self._state.fabric.autocast():
-            given = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
-            z_T = diffusion.prior_sample(task.schedule, given.z_y, torch.randn_like(given.z_y))
-            return task.autoencoder.decode(task.sample_teacher(given, z_T))
+            known = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
+            z_T = diffusion.prior_sample(task.schedule, known.z_y, torch.randn_like(known.z_y))
+            return task.autoencoder.decode(task.sample_teacher(known, z_T))
 
     @torch.no_grad()
     def _one_step(self) -> Tensor:
         task = self._task
         with self._state.fabric.autocast():
-            given = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
-            student = bind(self._state.networks["student"], given)
+            known = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
+            student = bind(self._state.networks["student"], known)
             return task.autoencoder.decode(
-                diffusion.one_step(task.schedule, student, given.z_y, torch.randn_like(given.z_y))
+                diffusion.one_step(task.schedule, student, known.z_y, torch.randn_like(known.z_y))
             )
 
 

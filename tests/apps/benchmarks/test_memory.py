@@ -16,7 +16,7 @@ def test_the_measuring_command_writes_what_the_runtime_reads(toy_bundle: Path, m
     monkeypatch.setattr(memory, "SIDES", (64, 128))
     monkeypatch.setattr(memory, "CODEC_WIDTH", 1000)
     measured = memory.measure(toy_bundle, threads=1)
-    assert measured.keys() == json.loads(MEASURED.read_text()).keys()
+    assert {"command", *measured} == json.loads(MEASURED.read_text()).keys()
     (engine,) = measured["engines"]
     assert (engine["backend"], engine["precision"]) == ("onnx", "fp32")
     assert [pixels for pixels, _ in engine["points"]] == [64 * 64, 128 * 128]

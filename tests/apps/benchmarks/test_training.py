@@ -11,8 +11,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from apps.benchmarks import training as bench
-from apps.benchmarks import workloads
+from apps.benchmarks import training, workloads
 from tests.tiny import write_preset, write_reduced_preset
 from train.engine.errors import TrainError
 from train.engine.settings import preset_model
@@ -34,8 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     monkeypatch.setattr(workloads, "_PHOTO_SIDE", 96)
 
     def command(*arguments: object) -> str:
-        monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", *map(str, arguments), "--seconds=0", "--batch=2"])
-        bench.main()
+        training.main([*map(str, arguments), "--seconds=0", "--batch=2"])
         return capsys.readouterr().out
 
     return command
@@ -71,10 +69,10 @@ def test_layouts_are_compared_by_the_same_work(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(workloads, "_PHOTO_SIDE", 96)
     preset = str(write_preset(tmp_path / "tiny.yaml"))
     arguments = Namespace(preset=preset, batch=2, precision="32-true", photos=None)
-    settings = bench._settings(arguments, ["--device=cpu"], tmp_path)
+    settings = training._settings(arguments, ["--device=cpu"], tmp_path)
     workloads.write_networks(settings.model, tmp_path)
     workloads.write_photos(settings.photos)
-    report = bench.measure(settings, preset, 0, ["channels-last", "contiguous"], Console(stderr=True))
+    report = training.measure(settings, preset, 0, ["channels-last", "contiguous"], Console(stderr=True))
     assert [(row.name, row.layout) for row in report.rows] == [
         *((name, "channels-last") for name in ROWS),
         *((name, "contiguous") for name in ROWS),
@@ -89,20 +87,16 @@ def test_random_weights_can_be_sampled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [["--threads", "0"], ["--preset", "mobil"], ["--batch", "0"]])
-def test_mistakes_are_one_line(bad: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", *bad])
+def test_mistakes_are_one_line(bad: list[str]) -> None:
     with pytest.raises(TrainError) as error:
-        bench.main()
+        training.main(bad)
     assert bad[1] in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_misspelt_option_is_told_the_nearest(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["apps.benchmarks.training", "--studnt", "mobile"])
+def test_a_misspelt_option_is_answered_by_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        bench.main()
+        training.main(["--studnt", "mobile"])
     assert stop.value.code == 2
     assert "did you mean --student?" in capsys.readouterr().err
 

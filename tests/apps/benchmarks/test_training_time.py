@@ -21,13 +21,10 @@ def test_pauses_do_not_count() -> None:
     assert training_time.seconds_at_work([0, 20, 50, 50 + training_time.PAUSE, 400]) == 20 + 30 + 50
 
 
-def test_runs_stand_in_order_of_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_runs_stand_in_order_of_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "teacher", [1e9, 1e9 + 10, 1e9 + 2000, 1e9 + 2030])
     write_run(tmp_path / "autoencoder", [9e8, 9e8 + 100])
-    monkeypatch.setattr("sys.argv", ["training_time", str(tmp_path)])
-    training_time.main()
+    training_time.main([str(tmp_path)])
     first, second = json.loads(capsys.readouterr().out)
     assert (first["stage"], first["steps"], first["seconds"]) == ("autoencoder", 20, 100)
     assert (second["stage"], second["steps"], second["seconds"]) == ("teacher", 40, 40)
@@ -35,5 +32,5 @@ def test_runs_stand_in_order_of_time(
 
 
 def test_a_folder_without_runs(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="holds no run; give the folder"):
+    with pytest.raises(CommandError, match="holds no run; name the folder"):
         training_time.measure_all(tmp_path)
