@@ -86,8 +86,7 @@ def tadsr(
     ] = False,
 ) -> None:
     """Enlarge photos four times, on your own device."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    _help_if_alone(context)
 
 
 @app.command()
@@ -378,11 +377,17 @@ def web(
     serve(port, open_browser=open_browser, say=say)
 
 
+def _help_if_alone(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def _add_stages() -> None:
     """``tadsr train distill`` and its like."""
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     for group, (summary, commands) in GROUPS.items():
-        stages = typer.Typer(rich_markup_mode=None, help=summary, no_args_is_help=True)
+        stages = typer.Typer(rich_markup_mode=None, help=summary)
+        stages.callback(invoke_without_command=True)(_help_if_alone)
         for name, command in commands.items():
 
             def forward(context: typer.Context, group: str = group, name: str = name) -> None:

@@ -2,8 +2,8 @@
 train.distill``, in any folder."""
 
 import importlib
-import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 
@@ -12,7 +12,7 @@ class Command(NamedTuple):
 
     help: str
     resumes: bool = False
-    """Given again, it goes on where it was stopped."""
+    """Whether the same command goes on where it was stopped."""
 
 
 GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
@@ -55,11 +55,12 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
 
 
 def run_command(group: str, name: str, words: Sequence[str]) -> None:
-    """Run ``GROUP.NAME`` with these words and exit as it does."""
+    """Run ``GROUP.NAME`` with these words. Exits with its code; raises `MissingExtraError` where it cannot be imported."""
     from tadsr import commands
 
-    module = importlib.import_module(f"{group}.{name}")
+    command = f"{group}.{name}"
+    module = importlib.import_module(command)
     if hasattr(module, "__path__"):  # a folder of its own
-        module = importlib.import_module(f"{group}.{name}.__main__")
-    sys.argv = [f"tadsr {group} {name}", *words]
-    commands.run(module.main, resumes=GROUPS[group][1][name].resumes)
+        module = importlib.import_module(f"{command}.__main__")
+    with commands.forwarding(command):
+        commands.run(partial(module.main, words), resumes=GROUPS[group][1][name].resumes)

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def show(argv: Sequence[str]) -> None:
     """Show the rows of a report and check them."""
     parser = argparse.ArgumentParser(
-        prog="python -m compress.report",
+        prog=commands.prog("compress.report"),
         description="Show the rows of a report and check them against budgets; exit code 1 where one is broken.",
         epilog="example: python -m compress.report runs/report; to add a row: python -m compress.report measure --help",
     )
@@ -69,7 +69,7 @@ def show(argv: Sequence[str]) -> None:
 def add_row(argv: Sequence[str]) -> None:
     """Measure a model and put its row into a report."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m compress.report {MEASURE}",
+        prog=f"{commands.prog('compress.report')} {MEASURE}",
         description="Measure a model on pairs of pictures and put the row into a report.",
         epilog=f"example: python -m compress.report {MEASURE} teacher train/weights/mobile/teacher.safetensors "
         "--pairs photos/val --report runs/report",

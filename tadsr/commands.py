@@ -3,16 +3,21 @@
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from runtime.errors import TadsrError
 from tadsr.packages import PACKAGES
 
+_forwarded: ContextVar[str | None] = ContextVar("forwarded", default=None)
+"""The command that `tadsr GROUP COMMAND` runs."""
+
 
 def run(main: Callable[[], None], *, resumes: bool = False) -> None:
-    """Run a command; a mistake that the user can mend ends in one line on stderr and exit code 2, Ctrl-C in 130.
+    """Run a command; a user's mistake ends in one line on stderr and exit code 2, Ctrl-C in 130.
 
-    ``resumes`` says that the command, given again, goes on where Ctrl-C stopped it.
+    ``resumes`` says that the command, called again, goes on where Ctrl-C stopped it.
     """
     handler = logging.StreamHandler(sys.stderr)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler])
@@ -24,14 +29,28 @@ def run(main: Callable[[], None], *, resumes: bool = False) -> None:
         sys.stderr.write(f"error: {explain(error)}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write(
-            "stopped; given again, the command goes on from its last checkpoint\n" if resumes else "stopped\n"
-        )
+        goes_on = "; the same command goes on from what it saved last" if resumes else ""
+        sys.stderr.write(f"stopped{goes_on}\n")
         sys.exit(130)
 
 
+@contextmanager
+def forwarding(module: str) -> Iterator[None]:
+    """Inside the block ``tadsr`` runs this module of a command, so its usage line says ``tadsr train distill``."""
+    token = _forwarded.set(module)
+    try:
+        yield
+    finally:
+        _forwarded.reset(token)
+
+
+def prog(module: str) -> str:
+    """How the user called this module of a command, for its usage line."""
+    return f"tadsr {module.replace('.', ' ')}" if _forwarded.get() == module else f"python -m {module}"
+
+
 def typed(module: str, argv: Sequence[str] | None = None) -> str:
-    """The command line of a ``python -m`` command with these arguments (None: this process's), to be typed again."""
+    """The command line that runs this module of a command again, with these arguments (None: this process's)."""
     return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
 
 

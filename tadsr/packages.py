@@ -6,8 +6,6 @@ has a package ``apps``, and many a folder a ``train.py``.
 
 import importlib
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -16,43 +14,40 @@ HOME = Path(__file__).resolve().parents[1]
 PACKAGES = ("tadsr", "runtime", "train", "compress", "export", "apps")
 
 
-class _Finder:
-    """Finds the project's packages in ``HOME`` before anybody looks through ``sys.path``."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        return PathFinder.find_spec(name, [str(HOME)], target) if name in PACKAGES else None
-
-
 def prefer() -> None:
-    """From now on ``import`` takes the project's own packages: for the project's commands, which own their process.
+    """From now on ``import`` takes the project's own packages first: for its commands, which own their process.
 
-    Raises ``ImportError`` where a package of the same name was imported before.
+    Processes that it starts by ``multiprocessing`` find them too, for they get this process's ``sys.path``. Raises
+    ``ImportError`` where another package of the same name was imported before.
     """
-    if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)
+    if sys.path[:1] != [str(HOME)]:
+        sys.path.insert(0, str(HOME))
     for name in PACKAGES:
         if name in sys.modules:
             _check(sys.modules[name])
 
 
 def load(name: str) -> ModuleType:
-    """One of the project's packages, for other people's programs: what they import themselves is found as before.
+    """Import one of the project's packages into other people's programs, whose own imports stay as they were.
 
-    Raises ``ImportError`` where a package of the same name was imported before.
+    Raises ``ImportError`` where another package of the same name was imported before.
     """
     if name not in sys.modules:
-        sys.meta_path.insert(0, _Finder)
+        sys.path.insert(0, str(HOME))
         try:
             importlib.import_module(name)
         finally:
-            sys.meta_path.remove(_Finder)
+            sys.path.remove(str(HOME))
     _check(sys.modules[name])
     return sys.modules[name]
 
 
 def python_command(*words: str) -> list[str]:
-    """The command line of a new process that runs ``tadsr WORDS``, by the project's own packages and in any folder."""
+    """The command line of a new process that runs ``tadsr WORDS`` by the project's own packages, in any folder.
+
+    >>> python_command("train", "distill", "--help")[1:]  # doctest: +ELLIPSIS
+    ['-P', '.../tadsr/__main__.py', 'train', 'distill', '--help']
+    """
     return [sys.executable, "-P", str(HOME / "tadsr" / "__main__.py"), *words]
 
 

@@ -62,7 +62,7 @@ def score_set(results: Iterable[Result], metrics: Perceptual, references: Path |
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate",
+        prog=commands.prog("train.evaluate"),
         description="Metrics of models over a folder of pictures, beside bicubic.",
         epilog="example: python -m train.evaluate photos/val teacher.safetensors --autoencoder autoencoder.safetensors",
     )

@@ -126,7 +126,7 @@ def _some(kind: str, names: Collection[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m train.official",
+        prog=commands.prog("train.official"),
         description="Turn an official checkpoint into the .safetensors that every stage takes.",
         epilog="example: python -m train.official resshift.pth --preset reference --as teacher -o teacher.safetensors",
     )

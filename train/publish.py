@@ -18,7 +18,9 @@ def publish(source: Path, folder: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.publish", description="Copy networks out of runs as fp16.")
+    parser = argparse.ArgumentParser(
+        prog=commands.prog("train.publish"), description="Copy networks out of runs as fp16."
+    )
     parser.add_argument("networks", type=Path, nargs="+", help="weights that trainers wrote (.safetensors)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write to")
     arguments = parser.parse_args(argv)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
+from tadsr import commands
 from train.data.crops import CropSettings
 from train.data.degradation import DegradationSettings
 from train.data.photos import Licences
@@ -149,7 +150,7 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     """
     argv = _as_users_write(sys.argv[1:] if argv is None else argv, settings)
     parser = _Parser(
-        prog=f"python -m {stage}", description=description, usage="%(prog)s --photos DIR --out DIR [options]"
+        prog=commands.prog(stage), description=description, usage="%(prog)s --photos DIR --out DIR [options]"
     )
     parser.add_argument("--preset", default="mobile", help="name of a preset, or the path of a YAML file of that shape")
     parser.add_class_arguments(settings, None)

@@ -19,17 +19,19 @@ def test_a_missing_package_names_its_extra() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "package"),
+    ("words", "package"),
     [
-        ("train.teacher", "torch"),
-        ("train.evaluate", "torch"),
-        ("compress.fold", "torch"),
-        ("compress.quantize", "torchao"),
-        ("export.onnx", "torch"),
-        ("export.bundle", "torch"),
+        (["train.teacher"], "torch"),
+        (["train.evaluate"], "torch"),
+        (["compress.fold"], "torch"),
+        (["compress.quantize"], "torchao"),
+        (["export.onnx"], "torch"),
+        (["export.bundle"], "torch"),
+        (["tadsr", "train", "distill"], "torch"),
+        (["tadsr", "compress", "quantize"], "torchao"),
     ],
 )
-def test_commands_without_their_extra_end_in_one_line(module: str, package: str, tmp_path: Path) -> None:
+def test_commands_without_their_extra_end_in_one_line(words: list[str], package: str, tmp_path: Path) -> None:
     site = tmp_path / "sitecustomize.py"
     site.write_text(
         "import importlib.util\n"
@@ -37,7 +39,7 @@ def test_commands_without_their_extra_end_in_one_line(module: str, package: str,
         "importlib.util.find_spec = lambda name, *a: None if name == '" + package + "' else find(name, *a)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", *words],
         cwd=Path(__file__).parents[2],
         env={"PYTHONPATH": str(tmp_path), "PATH": ""},
         capture_output=True,

@@ -39,14 +39,36 @@ def test_the_command_runs_beside_them(words: tuple[str, ...], foreign: Path) -> 
         assert done.stdout == by_path.stdout
 
 
-def test_a_stage_runs_beside_a_users_train_py(foreign: Path) -> None:
+def test_commands_that_it_starts_run_beside_them(foreign: Path) -> None:
     code = (
-        "import subprocess, sys; from tadsr.packages import prefer, python_command; prefer(); "
+        "import subprocess, sys; from tadsr.packages import python_command; "
         "sys.exit(subprocess.run(python_command('train', 'publish', '--help')).returncode)"
     )
     done = python("-P", "-c", code, cwd=foreign, path=(ROOT, foreign))
-    assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: tadsr train publish")
+
+
+SPAWNED = """
+from multiprocessing import get_context
+from pathlib import Path
+
+if __name__ == "__main__":
+    from tadsr.packages import prefer
+
+    prefer()
+    from apps.jobs import is_pattern
+
+    with get_context("spawn").Pool(1) as pool:
+        print(pool.apply(is_pattern, [Path("*.jpg")]))
+"""
+
+
+def test_processes_that_multiprocessing_spawns_find_ours(foreign: Path, tmp_path: Path) -> None:
+    script = tmp_path / "spawned.py"
+    script.write_text(SPAWNED)
+    done = python("-P", str(script), cwd=foreign, path=(foreign, ROOT))
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "True\n")
 
 
 def test_the_package_gives_what_the_runtime_gives() -> None:
