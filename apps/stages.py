@@ -55,7 +55,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
 
 
 def run_command(group: str, name: str, words: Sequence[str]) -> None:
-    """Run ``GROUP.NAME`` with these words. Exits with its code; raises `MissingExtraError` where it cannot be imported."""
+    """Run ``GROUP.NAME`` with these words and exit as it does; raises `MissingExtraError` where an extra is missing."""
     from tadsr import commands
 
     command = f"{group}.{name}"

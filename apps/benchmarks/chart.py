@@ -96,7 +96,7 @@ def _axes(title: str, conditions: str, height: float) -> "Axes":
 
 
 def _svg(axes: "Axes", description: str) -> str:
-    """The figure as a document: text stays text, equal figures give equal files, and its description names the values."""
+    """The figure as a document: text stays text, equal figures give equal files, its description names the values."""
     import matplotlib
     from matplotlib.figure import Figure
 
