@@ -1,6 +1,7 @@
 """The command line that all exporters share: ``python -m export.NAME PROGRAM.pt2... -o OUT [--precision P]``."""
 
 import argparse
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ def write_all(arguments: argparse.Namespace, *exporters: Exporter) -> None:
         several = len(arguments.programs) > 1
         output = arguments.output / path.with_suffix(exporter.suffix).name if several else arguments.output
         try:
+            os.scandir(output.parent).close()  # what cannot be written fails before the work
             with replacing(output) as draft:  # an earlier file survives until the new one is proven
                 report = render(exporter, program, draft)
         except OSError as error:

@@ -8,28 +8,26 @@ import torch
 
 from export.errors import ExportError
 from export.executorch import exporter as executorch
-from export.protocol import Exporter, check, render
+from export.protocol import Exporter, check
 from export.verification.contents import contents_of
 from tadsr.program import open_program
+from tests.export.conftest import Export
 from tests.export.programs import TILE, needs_executorch, needs_int8
 
 
 @needs_executorch
 @pytest.mark.parametrize(
-    ("name", "exporter"),
+    "exporter",
     [
-        pytest.param("student", executorch.FP32, marks=pytest.mark.slow),
-        pytest.param("student.int8", executorch.INT8, marks=needs_int8),
+        pytest.param(executorch.FP32, marks=pytest.mark.slow),
+        pytest.param(executorch.INT8, marks=needs_int8),
     ],
 )
-def test_it_is_the_program_and_xnnpack_takes_all_of_it(
-    programs: Path, tmp_path: Path, name: str, exporter: Exporter
-) -> None:
-    program = open_program(programs / f"{name}.{TILE}.pt2")
-    report = render(exporter, program, tmp_path / "out.pte")
+def test_it_is_the_program_and_xnnpack_takes_all_of_it(exported: Export, exporter: Exporter) -> None:
+    _, path, report = exported(exporter)
     assert report.findings["delegated_macs"] >= executorch.REQUIRED_FRACTION
     assert report.findings["delegated_graphs"] == 1
-    engine = exporter.engine(tmp_path / "out.pte")
+    engine = exporter.engine(path)
     tile = np.random.default_rng(0).random((1, 3, TILE, TILE), dtype=np.float32)
     first = engine(tile)
     assert first.shape == (1, 3, 4 * TILE, 4 * TILE)
@@ -77,18 +75,16 @@ def test_no_convolution_stays_outside_however_small(
 
 @needs_executorch
 @needs_int8
-def test_a_changed_scale_in_the_file_is_found(programs: Path, tmp_path: Path) -> None:
-    program = open_program(programs / f"student.int8.{TILE}.pt2")
-    path = tmp_path / "out.pte"
-    executorch.INT8.export(program, path)
-    found = executorch.INT8.verify(path, program).findings
-    assert found == {"layers_equal_to_the_bit": len(contents_of(program).layers)}
+def test_a_changed_scale_in_the_file_is_found(exported: Export, tmp_path: Path) -> None:
+    program, path, report = exported(executorch.INT8)
+    assert report.findings["layers_equal_to_the_bit"] == len(contents_of(program).layers) > 10
     scale = next(iter(next(iter(contents_of(program).scales.values()))))
     data = path.read_bytes()
     assert scale in data
-    path.write_bytes(data.replace(scale, np.nextafter(np.frombuffer(scale, np.float32), np.float32(1)).tobytes()))
+    changed = tmp_path / "changed.pte"
+    changed.write_bytes(data.replace(scale, np.nextafter(np.frombuffer(scale, np.float32), np.float32(1)).tobytes()))
     with pytest.raises(ExportError, match="are not the program's"):
-        executorch.INT8.verify(path, program)
+        executorch.INT8.verify(changed, program)
 
 
 @needs_executorch

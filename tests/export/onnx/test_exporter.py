@@ -12,27 +12,26 @@ import pytest
 import torch
 
 from export.errors import ExportError
-from export.onnx.exporter import FP32
-from export.protocol import Report, Tile
+from export.onnx.exporter import FP32, main
+from export.protocol import Exporter, Report, Tile, render
 from export.verification.tiles import EQUAL_PSNR, compare_tiles, require_psnr, tiles_for
 from tadsr.program import Program, ProgramError, open_program
+from tests.export.conftest import Export
 from tests.export.programs import CARD, TILE
 
 
 @pytest.fixture(scope="module")
-def program(programs: Path) -> Program:
-    return open_program(programs / "student.pt2")
+def program(exported: Export) -> Program:
+    return exported(FP32).program
 
 
 @pytest.fixture(scope="module")
-def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "student.onnx"
-    FP32.export(program, path)
-    return path
+def artifact(exported: Export) -> Path:
+    return exported(FP32).path
 
 
-def test_artifact_equals_the_program(program: Program, artifact: Path) -> None:
-    report = FP32.verify(artifact, program)
+def test_artifact_equals_the_program(exported: Export) -> None:
+    report = exported(FP32).report
     assert report.worst_psnr >= 90
     assert report.largest_error < 1e-4
 
@@ -107,11 +106,31 @@ def test_a_program_says_what_it_is(programs: Path) -> None:
         assert opened.tile == (TILE if str(TILE) in name else None)
 
 
-def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
-    done = run("export.onnx", programs / "student.pt2", "-o", tmp_path / "out.onnx")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "dB from the program" in done.stdout
+def test_command_writes_and_reports(programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(programs / "student.pt2"), "-o", str(tmp_path / "out.onnx")])
+    done = capsys.readouterr()
+    assert done.err == ""
+    assert "dB from the program" in done.out
     assert onnx.load(tmp_path / "out.onnx").opset_import[0].version == 20
+
+
+def test_a_dry_run_verifies_and_keeps_nothing(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = []
+
+    def write(exporter: Exporter, program: Program, path: Path) -> Report:
+        path.write_bytes(b"model")
+        made.append(path)
+        return Report(99, 0)
+
+    monkeypatch.setattr("export.command.render", write)
+    monkeypatch.chdir(tmp_path)
+    main([str(programs / "student.pt2"), "--dry-run"])
+    assert "student.pt2: onnx fp32 can be made: 99.0 dB from the program" in capsys.readouterr().out
+    assert len(made) == 1
+    assert not made[0].parent.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_programs_are_one_line_errors(tmp_path: Path) -> None:
@@ -126,36 +145,46 @@ def test_bad_programs_are_one_line_errors(tmp_path: Path) -> None:
 
 
 def test_programs_of_the_wrong_kind_are_one_line_errors(programs: Path, tmp_path: Path) -> None:
-    for name, options, told in (
+    for name, options, message in (
         ("student.pt2", ["--precision", "int8"], "an fp32 program; onnx int8 is made from an int8 program"),
         (f"student.{TILE}.pt2", [], f"for tiles of {TILE}; onnx fp32 is made from a program of free sizes"),
     ):
-        done = run("export.onnx", programs / name, "-o", tmp_path / "out.onnx", *options)
-        assert done.returncode == 2
-        assert told in done.stderr
-        assert done.stderr.count("\n") == 1
+        with pytest.raises(ExportError, match=message) as error:
+            main([str(programs / name), "-o", str(tmp_path / "out.onnx"), *options])
+        assert "\n" not in str(error.value)
         assert not (tmp_path / "out.onnx").exists()
 
 
 def test_a_missing_package_names_the_extra(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from export.protocol import render
-
     with pytest.raises(ExportError, match=r'alien is not installed; get it with: pip install "tadsr\[onnx\]"'):
         render(replace(FP32, packages=("onnx", "alien")), program, tmp_path / "out.onnx")
 
 
-def test_a_failed_export_keeps_the_old_artifact(programs: Path, tmp_path: Path) -> None:
-    done = run("export.onnx", programs / "student.pt2", "-o", tmp_path / "no such folder" / "out.onnx")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error:")
-    assert "Traceback" not in done.stderr
+def test_a_failed_export_keeps_the_old_artifact(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(exporter: Exporter, program: Program, path: Path) -> Report:
+        path.write_bytes(b"half of it")
+        raise ExportError("not the program")
+
+    (tmp_path / "out.onnx").write_bytes(b"old")
+    monkeypatch.setattr("export.command.render", fail)
+    with pytest.raises(ExportError, match="not the program"):
+        main([str(programs / "student.pt2"), "-o", str(tmp_path / "out.onnx")])
+    assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
+    assert (tmp_path / "out.onnx").read_bytes() == b"old"
 
 
-def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_what_cannot_be_written_fails_before_the_work(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.command.render", lambda *arguments: pytest.fail("it was exported"))
+    with pytest.raises(ExportError, match=r"cannot be written \(No such file or directory\); choose another -o"):
+        main([str(programs / "student.pt2"), "-o", str(tmp_path / "no such folder" / "out.onnx")])
+
+
+def test_a_user_sees_one_line_and_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "export.onnx", str(tmp_path / "missing.pt2"), "-o", str(tmp_path / "out.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ")

@@ -8,23 +8,15 @@ import pytest
 
 from export.errors import ExportError
 from export.onnx.exporter import FP16, FP32
-from export.protocol import render
-from tadsr.program import Program, open_program
-from tests.export.onnx.test_exporter import run
+from tests.export.conftest import Export
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
 
 @pytest.fixture(scope="module")
-def program(programs: Path) -> Program:
-    return open_program(programs / "student.pt2")
-
-
-@pytest.fixture(scope="module")
-def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("fp16") / "student.onnx"
-    assert render(FP16, program, path).worst_psnr >= 55
-    return path
+def artifact(exported: Export) -> Path:
+    assert exported(FP16).report.worst_psnr >= 55
+    return exported(FP16).path
 
 
 def test_its_numbers_are_float16_and_its_pictures_float32(artifact: Path) -> None:
@@ -40,11 +32,10 @@ def test_its_numbers_are_float16_and_its_pictures_float32(artifact: Path) -> Non
     assert b".py" not in artifact.read_bytes()
 
 
-def test_it_is_smaller_and_of_any_size(program: Program, artifact: Path, tmp_path: Path) -> None:
-    FP32.export(program, tmp_path / "fp32.onnx")
+def test_it_is_smaller_and_of_any_size(exported: Export, artifact: Path) -> None:
     weights = [
         sum(len(tensor.raw_data) for tensor in onnx.load(path).graph.initializer)
-        for path in (artifact, tmp_path / "fp32.onnx")
+        for path in (artifact, exported(FP32).path)
     ]
     assert weights[0] < 0.6 * weights[1]
     for shape in ((1, 3, 2, 2), (2, 3, 10, 4)):
@@ -52,7 +43,7 @@ def test_it_is_smaller_and_of_any_size(program: Program, artifact: Path, tmp_pat
         assert (picture.shape, picture.dtype) == ((shape[0], 3, 4 * shape[2], 4 * shape[3]), np.float32)
 
 
-def test_a_weight_that_lost_more_than_float16_loses_is_caught(program: Program, artifact: Path, tmp_path: Path) -> None:
+def test_a_weight_that_lost_more_than_float16_loses_is_caught(exported: Export, artifact: Path, tmp_path: Path) -> None:
     model = onnx.load(artifact)
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -60,10 +51,4 @@ def test_a_weight_that_lost_more_than_float16_loses_is_caught(program: Program, 
     weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
     onnx.save(model, tmp_path / "broken.onnx")
     with pytest.raises(ExportError, match="55 dB are required"):
-        FP16.verify(tmp_path / "broken.onnx", program)
-
-
-def test_the_command_takes_it(programs: Path, tmp_path: Path) -> None:
-    done = run("export.onnx", programs / "student.pt2", "--precision", "fp16", "-o", tmp_path / "out.onnx")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "dB from the program" in done.stdout
+        FP16.verify(tmp_path / "broken.onnx", exported(FP16).program)

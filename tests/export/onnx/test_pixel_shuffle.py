@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from onnx.numpy_helper import from_array
 
-from export.onnx import pixel_shuffle
+from export.onnx import qdq_format
 from export.onnx.engines import in_onnxruntime
-from export.onnx.exporter import FP32, INT8, OnnxExporter
+from export.onnx.exporter import FP32, INT8
 from export.onnx.pixel_shuffle import CHANNELS_LAST, PHASES, ROWS, Way, moved_together, unroll
 from export.onnx.torch_onnx import OPSET
 from export.verification.onnx_reader import quantized_tensors
 from export.verification.tiles import photo_like
-from tadsr.program import open_program
+from tests.export.conftest import Export
 from tests.export.programs import needs_int8
 
 SIZES = st.integers(1, 5)
@@ -166,31 +166,25 @@ def test_grouped_convolutions_stay() -> None:
     assert operators(model).count("DepthToSpace") == 1
 
 
-@pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[OnnxExporter, Path], tuple[Path, Path]]:
-    """The artifact of a program, and what it would be with its shuffles as torch writes them."""
-
-    def write(exporter: OnnxExporter, program: Path) -> tuple[Path, Path]:
-        exporter.export(open_program(program), tmp_path / "new.onnx")
-        with monkeypatch.context() as patch:
-            patch.setattr(pixel_shuffle, "unroll", lambda model: None)
-            exporter.export(open_program(program), tmp_path / "plain.onnx")
-        assert "DepthToSpace" not in operators(onnx.load(tmp_path / "new.onnx"))
-        assert "DepthToSpace" in operators(onnx.load(tmp_path / "plain.onnx"))
-        return tmp_path / "new.onnx", tmp_path / "plain.onnx"
-
-    return write
+Converted = Callable[[str], onnx.ModelProto]
 
 
-def test_the_float_artifact_makes_the_same_picture(both: Callable[..., tuple[Path, Path]], programs: Path) -> None:
-    new, plain = (FP32.engine(path)(PICTURE) for path in both(FP32, programs / "student.pt2"))
-    np.testing.assert_allclose(new, plain, atol=1e-6)
+def test_the_float_artifact_makes_the_same_picture(converted: Converted, exported: Export) -> None:
+    new, plain = onnx.load(exported(FP32).path), converted("student")
+    assert "DepthToSpace" not in operators(new)
+    assert "DepthToSpace" in operators(plain)
+    pictures = [in_onnxruntime(model.SerializeToString())(["sr"], PICTURE)[0] for model in (new, plain)]
+    np.testing.assert_allclose(*pictures, atol=1e-6)
 
 
 @needs_int8
-def test_the_integers_of_the_int8_artifact_are_the_same(both: Callable[..., tuple[Path, Path]], programs: Path) -> None:
+def test_the_integers_of_the_int8_artifact_are_the_same(converted: Converted, exported: Export, tmp_path: Path) -> None:
+    model = converted("student.int8")
+    qdq_format.render(model, qdq_format.ONNX_RUNTIME)
+    assert "DepthToSpace" in operators(model)
+    onnx.save(model, tmp_path / "plain.onnx")
     new, plain = (
-        quantized_tensors(path, PICTURE, in_onnxruntime)[0] for path in both(INT8, programs / "student.int8.pt2")
+        quantized_tensors(path, PICTURE, in_onnxruntime)[0] for path in (exported(INT8).path, tmp_path / "plain.onnx")
     )
     assert new.keys() == plain.keys()
     for name, value in new.items():
