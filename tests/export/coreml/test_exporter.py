@@ -1,6 +1,7 @@
 """The Core ML packages: the program's numbers, pictures in and out, what they say of themselves, and bad input."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,42 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from export.bundle import bundle
-from export.coreml import exporter as coreml
-from export.coreml.exporter import FP16, INT8, CoremlExporter
+from export.coreml.exporter import FP16, INT8, CoremlExporter, main
 from export.coreml.package import read_package
 from export.errors import ExportError
-from export.protocol import check, render
+from export.protocol import Exporter, Report, check, render
 from export.verification.mil_reader import quantised_tensors
 from export.verification.tiles import photo_like
 from export.verify import verify
 from runtime.bundle import read_bundle
 from tadsr.program import Program, open_program
-from tests.export.onnx.test_exporter import run
-from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network, vq_network
+from tests.export.conftest import Export
+from tests.export.programs import CARD, TILE, needs_coremltools, needs_int8, tiny_network
 
-KINDS = [pytest.param("student", FP16, id="fp16"), pytest.param("student.int8", INT8, marks=needs_int8, id="int8")]
-
-
-@pytest.fixture(scope="module")
-def artifacts(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A package per precision, as exported; do not change them."""
-    folder = tmp_path_factory.mktemp("coreml")
-    made = {}
-    for name, exporter in (("student", FP16), ("student.int8", INT8)):
-        if (programs / f"{name}.pt2").exists():
-            made[exporter.precision] = folder / f"{exporter.precision}.mlpackage"
-            exporter.export(open_program(programs / f"{name}.{TILE}.pt2"), made[exporter.precision])
-    return made
+pytestmark = needs_coremltools
+KINDS = [pytest.param(FP16, id="fp16"), pytest.param(INT8, marks=needs_int8, id="int8")]
 
 
-def static(programs: Path, name: str) -> Program:
-    return open_program(programs / f"{name}.{TILE}.pt2")
-
-
-@needs_coremltools
-@pytest.mark.parametrize(("name", "exporter"), KINDS)
-def test_it_is_the_program(programs: Path, artifacts: dict[str, Path], name: str, exporter: CoremlExporter) -> None:
-    report = exporter.verify(artifacts[exporter.precision], static(programs, name))
+@pytest.mark.parametrize("exporter", KINDS)
+def test_it_is_the_program(exported: Export, exporter: CoremlExporter) -> None:
+    report = exported(exporter).report
     assert report.findings["off_neural_engine"] == 0
     if exporter is FP16:
         assert report.worst_psnr >= 55
@@ -56,12 +40,9 @@ def test_it_is_the_program(programs: Path, artifacts: dict[str, Path], name: str
         assert report.findings["psnr_of_same_steps"] >= 55
 
 
-@needs_coremltools
-@pytest.mark.parametrize(("name", "exporter"), KINDS)
-def test_pictures_go_in_and_come_out(
-    programs: Path, artifacts: dict[str, Path], name: str, exporter: CoremlExporter
-) -> None:
-    package = read_package(artifacts[exporter.precision])
+@pytest.mark.parametrize("exporter", KINDS)
+def test_pictures_go_in_and_come_out(exported: Export, exporter: CoremlExporter) -> None:
+    package = read_package(exported(exporter).path)
     assert {"fp16": ("CoreML6", 7), "int8": ("CoreML7", 8)}[exporter.precision] == (
         package.opset,
         package.specification.specificationVersion,
@@ -73,9 +54,9 @@ def test_pictures_go_in_and_come_out(
     assert (first.kind, first.output.dtype) == ("cast", "FLOAT16")  # whole numbers to 255 are exact in it
 
 
-@needs_coremltools
-def test_it_describes_itself(programs: Path, artifacts: dict[str, Path]) -> None:
-    description = read_package(artifacts["fp16"]).specification.description
+def test_it_describes_itself(exported: Export) -> None:
+    path = exported(FP16).path
+    description = read_package(path).specification.description
     metadata = description.metadata
     assert (metadata.author, metadata.license) == ("tadsr", CARD.licence)
     assert "4 times larger" in metadata.shortDescription
@@ -85,14 +66,14 @@ def test_it_describes_itself(programs: Path, artifacts: dict[str, Path]) -> None
     assert known["tadsr.precision"] == "fp16"
     assert json.loads(known["tadsr.provenance"]) == CARD.provenance
     assert f"{TILE}x{TILE}" in description.input[0].shortDescription
-    assert sorted(path.name for path in artifacts["fp16"].iterdir()) == ["Data", "Manifest.json"]
-    assert b".py" not in (artifacts["fp16"] / "Data/com.apple.CoreML/model.mlmodel").read_bytes()
+    assert sorted(path.name for path in path.iterdir()) == ["Data", "Manifest.json"]
+    assert b".py" not in (path / "Data/com.apple.CoreML/model.mlmodel").read_bytes()
 
 
 @needs_int8
-@needs_coremltools
-def test_every_scale_and_zero_point_is_the_programs_to_the_bit(programs: Path, artifacts: dict[str, Path]) -> None:
-    program, package = static(programs, "student.int8"), read_package(artifacts["int8"])
+def test_every_scale_and_zero_point_is_the_programs_to_the_bit(exported: Export) -> None:
+    program, path, _ = exported(INT8)
+    package = read_package(path)
     names = quantised_tensors(program, package)
     operations = {operation.output.name: operation for operation in package.of_kind("quantize")}
     nodes = {node.name: node for node in program.exported.graph.nodes}
@@ -106,14 +87,6 @@ def test_every_scale_and_zero_point_is_the_programs_to_the_bit(programs: Path, a
     theirs = [package.constant(operation, "scale") for operation in package.of_kind("constexpr_affine_dequantize")]
     ours = [value for name, value in program.exported.state_dict.items() if name.startswith("_scale")]
     assert sorted(np.asarray(s, np.float32).tobytes() for s in theirs) == sorted(s.numpy().tobytes() for s in ours)
-
-
-@needs_coremltools
-def test_a_student_in_vq_latents_passes(tmp_path: Path) -> None:
-    network = vq_network()
-    report = render(FP16, program_of(network, tmp_path), tmp_path / "vq.mlpackage")
-    assert report.worst_psnr >= 55
-    assert "silu" in {operation.kind for operation in read_package(tmp_path / "vq.mlpackage").operations}
 
 
 def program_of(network: nn.Module, folder: Path) -> Program:
@@ -135,7 +108,6 @@ class Enlarge(nn.Module):
         return nn.functional.pixel_shuffle(self.conv(self.between(lr)), 4).clamp(0, 1)
 
 
-@needs_coremltools
 def test_convolutions_without_bias_and_per_channel(tmp_path: Path) -> None:
     torch.manual_seed(0)
     between = nn.Conv2d(3, 3, 1, groups=3, bias=False)
@@ -148,7 +120,6 @@ class TooLarge(nn.Module):
         return lr * 60000 * 4 - 60000 * 4 * lr
 
 
-@needs_coremltools
 @pytest.mark.parametrize(
     ("between", "message"),
     [
@@ -162,31 +133,27 @@ def test_what_a_phone_would_get_wrong_is_an_error(tmp_path: Path, between: nn.Mo
         render(FP16, program_of(Enlarge(between), tmp_path), tmp_path / "out.mlpackage")
 
 
-@needs_coremltools
 def test_it_wants_one_tile_size(programs: Path) -> None:
     with pytest.raises(ExportError, match=r"of free sizes; coreml fp16 is for one tile size: give it as --tile \(32\)"):
         check(FP16, open_program(programs / "student.pt2"))
 
 
-@needs_coremltools
 @pytest.mark.parametrize(("exporter", "ios"), [(FP16, 15), (INT8, 16)])
 def test_a_precision_that_the_target_cannot_run(
-    programs: Path, tmp_path: Path, exporter: CoremlExporter, ios: int
+    opened: Callable[[str], Program], tmp_path: Path, exporter: CoremlExporter, ios: int
 ) -> None:
     with pytest.raises(
         ExportError, match=f"iOS {ios} cannot run {exporter.precision}; the first that can is iOS {ios + 1}"
     ):
-        replace(exporter, ios=ios).export(static(programs, "student"), tmp_path / "out.mlpackage")
+        replace(exporter, ios=ios).export(opened(f"student.{TILE}"), tmp_path / "out.mlpackage")
     assert not (tmp_path / "out.mlpackage").exists()
 
 
-def test_a_missing_package_names_its_extra(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.protocol.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ExportError, match=r'coremltools is not installed; get it with: pip install "tadsr\[coreml\]"'):
-        check(FP16, static(programs, "student"))
+def test_a_missing_package_names_its_extra(exported: Export) -> None:
+    with pytest.raises(ExportError, match=r'alien is not installed; get it with: pip install "tadsr\[coreml\]"'):
+        check(replace(FP16, packages=(*FP16.packages, "alien")), exported(FP16).program)
 
 
-@needs_coremltools
 def test_a_bundle_carries_it_zipped_and_verifies_it(programs: Path, tmp_path: Path) -> None:
     path = programs / f"student.{TILE}.pt2"
     made = bundle([path], tmp_path / "tiny.tadsr", [FP16])
@@ -198,30 +165,33 @@ def test_a_bundle_carries_it_zipped_and_verifies_it(programs: Path, tmp_path: Pa
     assert row.report.worst_psnr == made.manifest.accuracy[0]["worst_psnr"]
 
 
-@needs_coremltools
-def test_command_writes_and_reports(programs: Path, tmp_path: Path) -> None:
+def test_command_writes_and_reports(programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out.mlpackage"
     (output / "half-written").mkdir(parents=True)
-    done = run("export.coreml", programs / f"student.{TILE}.pt2", "-o", output)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "psnr in float32" in done.stdout
+    main([str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
+    done = capsys.readouterr()
+    assert done.err == ""
+    assert "psnr in float32" in done.out
     assert sorted(path.name for path in output.iterdir()) == ["Data", "Manifest.json"]
     assert list(tmp_path.iterdir()) == [output]
 
 
-@needs_coremltools
 def test_an_old_package_survives_a_failed_export(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.mlpackage"
     (output / "old").mkdir(parents=True)
-    monkeypatch.setattr("export.coreml.exporter.FP16", replace(FP16, required_psnr=1000))
-    with pytest.raises(ExportError, match="1000 dB are required; nothing was kept"):
-        coreml.main([str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
+
+    def fail(exporter: Exporter, program: Program, path: Path) -> Report:
+        (path / "half-written").mkdir(parents=True)
+        raise ExportError("not the program")
+
+    monkeypatch.setattr("export.command.render", fail)
+    with pytest.raises(ExportError, match="not the program"):
+        main([str(programs / f"student.{TILE}.pt2"), "-o", str(output)])
     assert list(tmp_path.rglob("*")) == [output, output / "old"]
 
 
-@needs_coremltools
 @pytest.mark.parametrize(
     ("output", "message"),
     [
@@ -233,12 +203,11 @@ def test_an_old_package_survives_a_failed_export(
 def test_places_that_cannot_be_written(programs: Path, tmp_path: Path, output: str, message: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ExportError) as caught:
-        coreml.main([str(programs / f"student.{TILE}.pt2"), "-o", str(tmp_path / output)])
+        main([str(programs / f"student.{TILE}.pt2"), "-o", str(tmp_path / output)])
     assert message in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@needs_coremltools
 def test_numbers_that_float16_cannot_hold_are_known(tmp_path: Path) -> None:
     network = tiny_network(bias=1e-9)
     torch.export.save(torch.export.export(network, (torch.rand(1, 3, TILE, TILE),)), tmp_path / f"student.{TILE}.pt2")

@@ -7,41 +7,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.coreml.exporter import FP16, INT8, CoremlExporter
+from export.coreml.exporter import FP16, INT8
 from export.coreml.package import read_package
 from export.errors import ExportError
-from tadsr.program import Program, open_program
+from tests.export.conftest import Export
 from tests.export.coreml.packages import WEIGHTS, copy_of, operations
-from tests.export.programs import TILE, needs_coremltools, needs_int8
+from tests.export.programs import needs_coremltools, needs_int8
 
 pytestmark = [needs_coremltools, needs_int8]
-Exported = dict[str, tuple[CoremlExporter, Program, Path]]
-
-
-@pytest.fixture(scope="module")
-def exported(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    folder = tmp_path_factory.mktemp("faults")
-    made = {}
-    for name, exporter in (("student", FP16), ("student.int8", INT8)):
-        program, path = open_program(programs / f"{name}.{TILE}.pt2"), folder / f"{exporter.precision}.mlpackage"
-        exporter.export(program, path)
-        made[exporter.precision] = (exporter, program, path)
-    return made
 
 
 def operation(specification: Any, kind: str, number: int) -> Any:
     return [each for each in operations(specification) if each.type == kind][number]
 
 
-def test_an_untouched_copy_passes(exported: Exported, tmp_path: Path) -> None:
-    exporter, program, path = exported["int8"]
-    exporter.verify(copy_of(path, tmp_path), program)
+def test_an_untouched_copy_passes(exported: Export, tmp_path: Path) -> None:
+    program, path, _ = exported(INT8)
+    INT8.verify(copy_of(path, tmp_path), program)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_one_changed_weight(exported: Exported, tmp_path: Path, precision: str) -> None:
+def test_one_changed_weight(exported: Export, tmp_path: Path, precision: str) -> None:
     """The last bit of one weight: nothing that a picture would show."""
-    exporter, program, path = exported[precision]
+    exporter = {"fp16": FP16, "int8": INT8}[precision]
+    program, path, _ = exported(exporter)
     changed = copy_of(path, tmp_path)
     kind, argument = ("conv", "weight") if precision == "fp16" else ("constexpr_affine_dequantize", "quantized_data")
     package = read_package(changed)
@@ -91,8 +80,9 @@ def overflow(specification: Any) -> None:
     ],
 )
 def test_a_planted_fault(
-    exported: Exported, tmp_path: Path, precision: str, fault: Callable[[Any], None], message: str
+    exported: Export, tmp_path: Path, precision: str, fault: Callable[[Any], None], message: str
 ) -> None:
-    exporter, program, path = exported[precision]
+    exporter = {"fp16": FP16, "int8": INT8}[precision]
+    program, path, _ = exported(exporter)
     with pytest.raises(ExportError, match=message):
         exporter.verify(copy_of(path, tmp_path, fault), program)

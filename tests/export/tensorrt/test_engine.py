@@ -1,7 +1,4 @@
-"""An exported file knows what its engines are built with, and the script that builds them needs nothing of ours.
-
-TensorRT is stood in for, except in the last test, which needs it and a GPU.
-"""
+"""An exported file knows what its engines are built with, and the script that builds them needs nothing of ours."""
 
 import subprocess
 import sys
@@ -10,24 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from export.errors import ExportError
 from export.protocol import render
 from export.tensorrt import engine
 from export.tensorrt import exporter as tensorrt
 from runtime.backends import build_engine
-from runtime.backends.build_engine import Gpu
 from runtime.cache import VARIABLE
 from tadsr.program import open_program
-from tests.export.programs import CARD
-from tests.runtime.backends import tensorrt_stand_in
+from tests.export.conftest import Export
+from tests.export.programs import CARD, needs_int8
 
 LACKING = engine.lacking()
-
-
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", tensorrt_stand_in)
-    monkeypatch.setattr(build_engine, "find_gpu", lambda: Gpu("NVIDIA GeForce RTX 4070", "8.9"))
-    monkeypatch.setattr(tensorrt_stand_in.Builder, "built", [])
 
 
 @pytest.fixture
@@ -36,16 +26,34 @@ def onnx(tmp_path: Path) -> Path:
     return tmp_path / "student.int8.trt.onnx"
 
 
-def test_the_file_knows_its_tiles_and_the_engine_goes_to_the_cache(
-    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("exporter", "tf32"), [(tensorrt.FP32, False), pytest.param(tensorrt.INT8, True, marks=needs_int8)]
+)
+def test_an_engine_is_built_by_what_the_file_says(
+    exported: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exporter: tensorrt.TensorrtExporter, tf32: bool
 ) -> None:
+    """Only float32 promises float32: TF32 is for the others."""
+    given = []
+
+    def build(name: str, model: bytes, folder: Path, settings: build_engine.Settings) -> Path:
+        given.append((name, model, folder, settings))
+        return folder / "engine"
+
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    tensorrt.FP32.export(open_program(programs / "student.pt2"), tmp_path / "student.trt.onnx")
-    path = engine.build(tmp_path / "student.trt.onnx")
-    assert path.parent == tmp_path / "cache"
-    (config,) = tensorrt_stand_in.Builder.built
-    assert [profile.shapes[3] for profile in config.profiles] == [(1, 3, tile, tile) for tile in CARD.tiles]
-    assert config.flags == set()
+    monkeypatch.setattr(build_engine, "build", build)
+    path = exported(exporter).path
+    assert engine.build(path) == tmp_path / "cache/engine"
+    settings = build_engine.Settings(tuple(CARD.tiles), align=CARD.align, tf32=tf32)
+    assert given == [(path.name, path.read_bytes(), tmp_path / "cache", settings)]
+
+
+def test_what_cannot_be_built_is_one_line(exported: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise build_engine.BuildError("no driver")
+
+    monkeypatch.setattr(build_engine, "build", fail)
+    with pytest.raises(ExportError, match="no driver"):
+        engine.build(exported(tensorrt.FP32).path)
 
 
 def test_the_script_needs_nothing_of_ours(onnx: Path) -> None:
@@ -75,7 +83,6 @@ def run_script(script: Path, *arguments: object) -> subprocess.CompletedProcess[
 def test_an_engine_is_the_program(
     programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, exporter: tensorrt.TensorrtExporter
 ) -> None:
-    monkeypatch.undo()  # the real package
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     report = render(exporter, open_program(programs / f"{name}.pt2"), tmp_path / "student.trt.onnx")
     assert report.findings["psnr_in_tensorrt"] >= exporter.required_psnr

@@ -7,37 +7,37 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from export.errors import ExportError
-from export.protocol import check, render
+from export.half import halve
+from export.protocol import check
 from export.tensorrt.exporter import FP16, FP32, INT8, TensorrtExporter, main
 from export.tensorrt.rules import ROUND
 from tadsr.program import Program, open_program
+from tests.export.conftest import Export
 from tests.export.onnx.changed import write_changed
-from tests.export.onnx.test_exporter import run
 from tests.export.programs import TILE, needs_int8
 
 
 @pytest.fixture(scope="module")
-def program(programs: Path) -> Program:
-    return open_program(programs / "student.int8.pt2")
+def program(exported: Export) -> Program:
+    return exported(INT8).program
 
 
 @pytest.fixture(scope="module")
-def artifact(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tensorrt") / "student.trt.onnx"
-    INT8.export(program, path)
-    return path
+def artifact(exported: Export) -> Path:
+    return exported(INT8).path
 
 
 @pytest.mark.parametrize(("exporter", "kind"), [(FP32, np.float32), (FP16, np.float16)])
 def test_float_files_are_the_program_in_one_type(
-    programs: Path, tmp_path: Path, exporter: TensorrtExporter, kind: type[np.generic]
+    exported: Export, exporter: TensorrtExporter, kind: type[np.generic]
 ) -> None:
-    report = render(exporter, open_program(programs / "student.pt2"), tmp_path / "out.trt.onnx")
+    _, path, report = exported(exporter)
     assert report.worst_psnr >= exporter.required_psnr
-    model = onnx.load(tmp_path / "out.trt.onnx")
+    model = onnx.load(path)
     stored = {numpy_helper.to_array(tensor).dtype for tensor in model.graph.initializer}
     assert {dtype for dtype in stored if dtype.kind == "f"} == {np.dtype(kind)}
     (lr,), (sr,) = model.graph.input, model.graph.output
@@ -50,16 +50,17 @@ def test_float_files_are_the_program_in_one_type(
     ]
 
 
-def test_halving_leaves_the_program_alone(programs: Path, tmp_path: Path) -> None:
+def test_halving_leaves_the_program_alone(programs: Path) -> None:
     program = open_program(programs / "student.pt2")
     before = {name: tensor.clone() for name, tensor in program.exported.state_dict.items()}
-    FP16.export(program, tmp_path / "out.trt.onnx")
+    halved = halve(program)
+    assert {tensor.dtype for tensor in halved.state_dict.values()} == {torch.float16}
     assert all(tensor.equal(before[name]) for name, tensor in program.exported.state_dict.items())
 
 
 @needs_int8
-def test_int8_is_the_program_tensor_by_tensor(program: Program, artifact: Path) -> None:
-    report = INT8.verify(artifact, program)
+def test_int8_is_the_program_tensor_by_tensor(exported: Export) -> None:
+    report = exported(INT8).report
     assert report.findings["largest_step"] <= 1
     assert report.findings["differing_steps"] < 1e-3
     assert report.findings["psnr_of_same_steps"] >= 90
@@ -131,14 +132,19 @@ def test_a_lost_rounding_is_found(program: Program, artifact: Path, tmp_path: Pa
         INT8.verify(tmp_path / "lost.trt.onnx", program)
 
 
-def test_command_writes_the_file_and_the_script_and_says_what_is_missing(
-    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_script_lies_beside_the_file_and_the_command_says_what_is_missing(
+    programs: Path,
+    exported: Export,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("TADSR_CACHE", str(tmp_path / "cache"))
-    done = run("export.tensorrt", programs / "student.pt2", "--precision", "fp16", "-o", tmp_path / "out.trt.onnx")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"out.trt.onnx", "build_engine.py"}
-    assert "psnr in tensorrt" in done.stdout or "no engine was built: " in done.stdout
+    _, path, report = exported(FP16)
+    assert {each.name for each in path.parent.iterdir()} == {path.name, "build_engine.py"}
+    monkeypatch.setattr("export.command.render", lambda exporter, program, draft: draft.touch() or report)
+    main([str(programs / "student.pt2"), "--precision", "fp16", "-o", str(tmp_path / "out.trt.onnx")])
+    told = capsys.readouterr().out
+    assert "psnr in tensorrt" in told or "no engine was built: " in told
 
 
 def test_bad_input_leaves_the_old_file(programs: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """TensorRT's rules: a good model keeps them all, and one that breaks one of them is told which, and where."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,9 +9,10 @@ from onnx import helper, numpy_helper
 
 from export.errors import ExportError
 from export.onnx.graph import Graph
-from export.tensorrt import rendering, rules
+from export.tensorrt import rules
+from export.tensorrt.exporter import INT8
 from export.tensorrt.rules import ROUND, RULES, UNROUND
-from tadsr.program import open_program
+from tests.export.conftest import Export
 from tests.export.programs import needs_int8
 
 Break = Callable[[onnx.ModelProto], str]
@@ -20,8 +20,8 @@ Break = Callable[[onnx.ModelProto], str]
 
 
 @pytest.fixture(scope="module")
-def good(programs: Path) -> onnx.ModelProto:
-    return rendering.render(open_program(programs / "student.int8.pt2"), "int8")
+def good(exported: Export) -> onnx.ModelProto:
+    return onnx.load(exported(INT8).path)
 
 
 def first(model: onnx.ModelProto, operator: str, weight: bool = False) -> onnx.NodeProto:

@@ -1,6 +1,8 @@
 """Compiling by Torch-TensorRT: what it is asked for, stood in for, and what is said where it is missing."""
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +15,13 @@ from export.errors import ExportError
 from export.tensorrt import torch_tensorrt
 from export.tensorrt.torch_tensorrt import FP16, FP32
 from runtime.cache import VARIABLE
-from tadsr.program import Program, open_program
+from tadsr.program import Program
 from tests.export.programs import TILE
 
 
 @pytest.fixture
-def program(programs: Path) -> Program:
-    return open_program(programs / "student.pt2")
+def program(opened: Callable[[str], Program]) -> Program:
+    return opened("student")
 
 
 @pytest.fixture
@@ -65,9 +67,6 @@ def test_without_a_gpu_it_says_so(program: Program, tmp_path: Path) -> None:
         FP32.export(program, tmp_path / "out.trt.pt2")
 
 
-def test_a_missing_package_names_its_extra(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        ExportError, match=r'torch_tensorrt is not installed; get it with: pip install "tadsr\[tensorrt'
-    ):
-        local.build(FP32, program)
+def test_a_missing_package_names_its_extra(program: Program) -> None:
+    with pytest.raises(ExportError, match=r'alien is not installed; get it with: pip install "tadsr\[tensorrt'):
+        local.build(replace(FP32, packages=("alien",)), program)
