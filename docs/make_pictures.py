@@ -15,11 +15,11 @@ from skimage import data
 
 import runtime
 from apps.benchmarks.browser_speed import opened_app
-from docs.contact_sheet import Picture, Row, sheet
 from tadsr import commands
 from train.data.degradation import DegradationSettings, degrade
 from train.diffusion.pixels import from_tensor, to_tensor
 from train.engine.settings import SCALE
+from train.evaluation.contact_sheet import Picture, Row, sheet
 from train.evaluation.pairs import Pair, find_pairs
 from train.evaluation.scoring import bicubic
 

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("skimage", reason="needs scikit-image, which comes with tadsr[dev]")
 
 from docs import make_pictures
-from docs.contact_sheet import GAP, LABEL
+from train.evaluation.contact_sheet import GAP, LABEL
 
 
 @pytest.mark.parametrize("name", make_pictures.HARD)

@@ -6,8 +6,9 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from train.evaluation.contact_sheet import Row, sheet
 from train.evaluation.pairs import Pair, bicubic
 from train.evaluation.predictors import Predict
 
@@ -29,7 +30,6 @@ LABELS = {
 """Rows that are not called as their arm."""
 PART = 192
 """Side in pixels of what the sheet shows of each enlarged picture, its middle."""
-LABEL_HEIGHT, GAP = 30, 6
 
 
 def table(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -54,19 +54,14 @@ def picture_sheet(pairs: Sequence[Pair], predictors: Mapping[str, Predict]) -> I
 
     Raises ``ValueError`` for a pair without HR.
     """
-    columns = ["bicubic", *predictors, "original"]
-    page = Image.new("RGB", (len(columns) * (PART + GAP), len(pairs) * (PART + GAP) + LABEL_HEIGHT), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
-    for column, name in enumerate(columns):
-        draw.text((column * (PART + GAP) + PART / 2, 8), name, "black", font, anchor="mt")
-    for row, (name, lr, hr) in enumerate(pairs):
+    rows = []
+    for name, lr, hr in pairs:
         if hr is None:
             raise ValueError(f"{name}: has no original")
-        pictures = [bicubic(lr, hr), *(predict(lr, None) for predict in predictors.values()), hr]
-        for column, picture in enumerate(pictures):
-            place = (column * (PART + GAP), LABEL_HEIGHT + row * (PART + GAP))
-            page.paste(Image.fromarray(_middle(picture)), place)
-    return page
+        restored = {title: predict(lr, None) for title, predict in predictors.items()}
+        columns = {"bicubic": bicubic(lr, hr), **restored, "original": hr}
+        rows.append(Row(name, {title: _middle(picture) for title, picture in columns.items()}))
+    return sheet(rows)
 
 
 def _middle(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:

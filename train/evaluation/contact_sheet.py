@@ -1,4 +1,4 @@
-"""``python -m docs.contact_sheet PICTURES... -o sheet.jpg``: left enlarged bicubically, right by a model.
+"""``python -m train.evaluation.contact_sheet PICTURES... -o sheet.jpg``: left enlarged bicubically, right by a model.
 
 Of every picture it shows the part in which the two differ most, at the pixels of the enlarged picture: there the
 model shows what it can do, for better or worse.
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.progress import track
@@ -19,9 +18,8 @@ import runtime
 from runtime.pictures.saving import check_output
 from tadsr import commands
 from train.data.photos import find_photos, load_photo
+from train.evaluation.predictors import Picture
 from train.evaluation.scoring import bicubic
-
-Picture = NDArray[np.uint8]
 
 PART = (384, 288)
 """Width and height of what is shown of an enlarged picture, less where it is smaller."""
@@ -86,7 +84,7 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m docs.contact_sheet", description="Pictures enlarged bicubically and by a model, side by side."
+        prog="python -m train.evaluation.contact_sheet", description="Pictures enlarged bicubically and by a model."
     )
     parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of them")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the sheet: .jpg, .png, ...")

@@ -1,23 +1,35 @@
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from docs.contact_sheet import GAP, LABEL, Row, most_different, sheet
+from tadsr import commands
+from train.evaluation.contact_sheet import GAP, LABEL, Row, main, most_different, sheet
 
-ROOT = Path(__file__).resolve().parents[2]
-Run = Callable[..., subprocess.CompletedProcess[str]]
+
+class Outcome(NamedTuple):
+    """What a command left: its exit code and what it wrote."""
+
+    code: int | str | None
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run() -> Run:
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "docs.contact_sheet", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Outcome:
+        code: int | str | None = 0
+        try:
+            commands.run(lambda: main([*map(str, arguments)]))
+        except SystemExit as stop:
+            code = stop.code
+        return Outcome(code, *capsys.readouterr())
 
     return run
 
@@ -45,7 +57,7 @@ def test_a_sheet_of_a_folder_and_a_file(run: Run, toy_bundle: Path, tmp_path: Pa
     for path, size in ((tmp_path / "photos/a.png", (20, 16)), (tmp_path / "b.jpg", (200, 160))):
         Image.effect_noise(size, 50).convert("RGB").save(path)
     done = run(tmp_path / "photos", tmp_path / "b.jpg", "-o", tmp_path / "sheet.png", "--bundle", toy_bundle)
-    assert (done.returncode, done.stdout) == (0, f"wrote {tmp_path / 'sheet.png'}: 2 pictures\n")
+    assert (done.code, done.out) == (0, f"wrote {tmp_path / 'sheet.png'}: 2 pictures\n")
     assert Image.open(tmp_path / "sheet.png").size == (2 * 384 + GAP, 3 * LABEL + 64 + 288)
 
 
@@ -60,8 +72,8 @@ def test_mistakes_are_one_line(run: Run, toy_bundle: Path, tmp_path: Path) -> No
         ("empty", "no/sheet.jpg", "its folder does not exist"),
     ):
         done = run(tmp_path / picture, "-o", tmp_path / output, "--bundle", toy_bundle)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(f"error: {tmp_path}")
-        assert reason in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"error: {tmp_path}")
+        assert reason in done.err
+        assert done.err.count("\n") == 1
         assert not (tmp_path / output).exists()
