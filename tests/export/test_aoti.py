@@ -17,7 +17,6 @@ from runtime.backends import aoti as runtime_aoti
 from runtime.cache import VARIABLE
 from tadsr.program import Program, open_program
 from tests.conftest import needs_compiler
-from tests.export.onnx.test_exporter import run
 from tests.export.programs import TILE, needs_int8
 
 
@@ -53,11 +52,10 @@ def test_it_is_the_program_and_is_built_once(program: Program, cache: Path, monk
 
 @needs_compiler
 @pytest.mark.slow
-def test_free_sizes_by_the_command(programs: Path, cache: Path) -> None:
-    done = run("export.aoti", programs / "student.pt2")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_free_sizes_by_the_command(programs: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    aoti.main([str(programs / "student.pt2")])
     (path,) = cache.iterdir()
-    assert done.stdout.startswith(f"{path}: ")
+    assert capsys.readouterr().out.startswith(f"{path}: ")
     assert FP32.verify(path, open_program(programs / "student.pt2")).worst_psnr >= 90
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import runtime
-from export.bundle import bundle
+from export.bundle import _common_metadata, bundle, main
 from export.errors import ExportError
 from export.speed import advise
 from runtime.errors import BundleError
 from runtime.manifest import Manifest
-from tests.export.onnx.test_exporter import run
+from tadsr.program import open_program
 from tests.export.programs import CARD, HAS_COREMLTOOLS, TILE, needs_executorch, needs_int8
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -27,7 +27,8 @@ def test_bundle_is_what_the_runtime_reads(programs: Path, tmp_path: Path) -> Non
 
 
 @needs_int8
-def test_both_precisions(programs: Path, tmp_path: Path) -> None:
+def test_both_precisions(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.speed.ROUNDS", 3)
     paths = [programs / "student.int8.pt2", programs / "student.pt2"]
     manifest = bundle(paths, tmp_path / "tiny.tadsr").manifest
     assert [artifact.file for artifact in manifest.artifacts] == ["tiny-fp32.onnx", "tiny-int8.onnx"]
@@ -54,19 +55,16 @@ def test_float_and_int8_may_lie_in_the_folders_of_their_stages(programs: Path, t
     made_of = sha256((programs / "student.pt2").read_bytes()).hexdigest()
     replace(CARD, provenance={"quantisation": {"program": {"sha256": made_of}}}).write(tmp_path / "quantize")
     paths = [programs / "student.pt2", tmp_path / "quantize/student.int8.pt2"]
-    manifest = bundle(paths, tmp_path / "tiny.tadsr").manifest
-    assert [artifact.precision for artifact in manifest.artifacts] == ["fp32", "int8"]
-    assert manifest.provenance["quantisation"]["program"]["sha256"] == made_of
+    metadata = _common_metadata([open_program(path) for path in paths])
+    assert metadata.provenance["quantisation"]["program"]["sha256"] == made_of
 
 
 @pytest.mark.slow
 @needs_int8
 @needs_executorch
-def test_everything(programs: Path, tmp_path: Path) -> None:
-    done = run(
-        "export.bundle", programs / "student.pt2", programs / "student.int8.pt2", "--all", "-o", tmp_path / "all.tadsr"
-    )
-    assert done.returncode == 0, done.stderr
+def test_everything(programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [str(programs / name) for name in ("student.pt2", "student.int8.pt2")]
+    main([*paths, "--all", "-o", str(tmp_path / "all.tadsr")])
     manifest = runtime.read_bundle(tmp_path / "all.tadsr").manifest
     assert [(artifact.backend, artifact.precision, artifact.tile) for artifact in manifest.artifacts] == [
         ("onnx", "fp32", None),
@@ -78,7 +76,7 @@ def test_everything(programs: Path, tmp_path: Path) -> None:
         ("tensorrt", "fp16", None),
         ("tensorrt", "int8", None),
     ]
-    assert done.stdout.count("recommended here: ") == 3
+    assert capsys.readouterr().out.count("recommended here: ") == 3
 
 
 def test_slower_is_not_recommended() -> None:
@@ -115,6 +113,16 @@ def test_manifests_from_before_advice_are_read(toy_bundle: Path) -> None:
 
 
 def test_without_programs_those_of_the_checkout_are_taken(tmp_path: Path) -> None:
-    done = run("export.bundle", "-o", tmp_path / "taken")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "taken: a bundle's name ends in .tadsr" in done.stderr  # so programs were found
+    with pytest.raises(BundleError, match=r"taken: a bundle's name ends in \.tadsr"):  # so programs were found
+        main(["-o", str(tmp_path / "taken")])
+
+
+def test_a_dry_run_proves_every_file_and_keeps_none(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main([str(programs / "student.pt2"), "--dry-run"])
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("tiny-fp32.onnx: ")
+    assert told[-1] == "dist/tiny.tadsr can be made; nothing was kept"
+    assert list(tmp_path.iterdir()) == []

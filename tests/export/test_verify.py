@@ -9,11 +9,11 @@ import pytest
 
 from compress.reporting.results import describe_check, read_report
 from export.bundle import bundle
-from export.verify import verify
+from export.errors import ExportError
+from export.verify import main, verify
 from runtime.bundle import read_bundle, write_bundle
 from runtime.errors import BundleError
 from tadsr.program import open_program
-from tests.export.onnx.test_exporter import run
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,9 @@ def tiny(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle([programs / "student.pt2"], tmp_path_factory.mktemp("verify") / "tiny.tadsr").path
 
 
-def test_what_is_right_passes(programs: Path, tiny: Path) -> None:
-    done = run("export.verify", tiny, programs / "student.pt2", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    (row,) = json.loads(done.stdout)
+def test_what_is_right_passes(programs: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(tiny), str(programs / "student.pt2"), "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
     assert (row["file"], row["problem"], row["unchecked"]) == ("tiny-fp32.onnx", None, None)
     assert row["report"]["worst_psnr"] >= 90
 
@@ -35,7 +34,9 @@ def test_without_programs_only_hashes_are_checked(tiny: Path) -> None:
     assert row.unchecked == "its program is not among those given"
 
 
-def test_another_network_is_found(programs: Path, tiny: Path, tmp_path: Path) -> None:
+def test_another_network_is_found(
+    programs: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = onnx.load(tiny / "tiny-fp32.onnx")
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     values = onnx.numpy_helper.to_array(weight) + 0.5
@@ -48,9 +49,9 @@ def test_another_network_is_found(programs: Path, tiny: Path, tmp_path: Path) ->
     assert row.problem is not None
     assert row.problem.startswith("tiny-fp32.onnx: ")
     assert "90 dB are required" in row.problem
-    done = run("export.verify", other.path, programs / "student.pt2")
-    assert done.returncode == 1
-    assert "1 of 1 files are not what they should be" in done.stderr
+    with pytest.raises(SystemExit, match="1"):
+        main([str(other.path), str(programs / "student.pt2")])
+    assert "1 of 1 files are not what they should be" in capsys.readouterr().err
 
 
 def test_a_damaged_file_is_found(tiny: Path, tmp_path: Path) -> None:
@@ -65,11 +66,9 @@ def test_a_damaged_file_is_found(tiny: Path, tmp_path: Path) -> None:
 def test_rows_go_into_the_report_of_the_stages(programs: Path, tiny: Path, tmp_path: Path) -> None:
     kept = {"format_version": 1, "pairs": {"name": "val", "count": 1, "sha256": "0"}, "rows": []}
     (tmp_path / "report.json").write_text(json.dumps(kept))
-    done = run("export.verify", tiny, programs / "student.pt2", "--report", tmp_path)
-    assert done.returncode == 0
+    main([str(tiny), str(programs / "student.pt2"), "--report", str(tmp_path)])
     (check,) = read_report(tmp_path).checks
     assert (check["file"], check["problem"]) == ("tiny-fp32.onnx", None)
     assert describe_check(check).startswith("passes, ")
-    missing = run("export.verify", tiny, "--report", tmp_path / "other")
-    assert missing.returncode == 2
-    assert "report.json: no such file; measure a model" in missing.stderr
+    with pytest.raises(ExportError, match=r"report\.json: no such file; measure a model"):
+        main([str(tiny), "--report", str(tmp_path / "other")])
