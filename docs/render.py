@@ -30,28 +30,20 @@ class Block(NamedTuple):
     text: Callable[..., str]
 
 
-def readme(qualities: dict[str, Any], report: dict[str, Any], times: dict[str, Any]) -> str:
-    """Quality and speed in short; docs/results.md has all of it."""
-    return f"""### Quality
-
+def readme(qualities: dict[str, Any], report: dict[str, Any]) -> str:
+    """Quality in short; docs/results.md has all of it."""
+    return f"""\
 32 validation pairs, 512×512, degraded as real photos are (blur, resizing, noise, JPEG); lower is better for
 naturalness, ΔE and colour cast. Fine detail is the share of the originals' high-frequency energy; noise has some too.
 
 {quality.in_short(qualities, report)}
 
-### Speed
-
-{speed.networks(times)}
-
-{speed.files(times)}
-
-{speed.conditions(times)}.
-
-All stages, the targets, pictures, memory, and where it fails: [docs/results.md](docs/results.md)."""
+[How fast it is](docs/results.md#speed), beside networks of Real-ESRGAN's sizes, the targets, pictures, memory, and
+[where it fails](docs/results.md#where-it-fails)."""
 
 
 BLOCKS = (
-    Block("README.md", "figures", ("quality", "compression", "speed"), readme),
+    Block("README.md", "figures", ("quality", "compression"), readme),
     Block("docs/ablation.md", "figures", ("ablation",), training.ablation),
     Block("docs/backends.md", "backends", ("backends",), bundle.checks),
     Block("docs/backends.md", "recipes", ("executorch_recipes",), bundle.recipes),
