@@ -55,7 +55,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
 
 
 def run_command(group: str, name: str, words: Sequence[str]) -> None:
-    """Run ``GROUP.NAME`` with these words and exit as it does; raises `MissingExtraError` where an extra is missing."""
+    """Run ``GROUP.NAME`` with these words; exits as it does. Raises `MissingExtraError` where a package is missing."""
     from tadsr import commands
 
     command = f"{group}.{name}"

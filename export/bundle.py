@@ -141,7 +141,7 @@ def _say(path: Path, report: Report) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.bundle", description="Make a bundle of a network.")
+    parser = argparse.ArgumentParser(prog=commands.prog("export.bundle"), description="Make a bundle of a network.")
     parser.add_argument(
         "programs",
         type=Path,

@@ -24,7 +24,7 @@ def run_exporter(name: str, *exporters: Exporter, argv: Sequence[str] | None) ->
 def parser_of(name: str, *exporters: Exporter) -> argparse.ArgumentParser:
     """The parser of the shared command line, for an exporter that has an option of its own."""
     suffix = exporters[0].suffix
-    parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Export and verify what was written.")
+    parser = argparse.ArgumentParser(prog=commands.prog(name), description="Export and verify what was written.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--output", type=Path, help=f"the {suffix} file to write; for several programs a folder")

@@ -46,7 +46,7 @@ def build(exporter: LocalExporter, program: Program, path: Path | None = None) -
 def run_local(name: str, *exporters: LocalExporter, argv: Sequence[str] | None) -> None:
     """Run the command line of local exporters. Raises a ``TadsrError`` for a user's mistake."""
     precisions = list(dict.fromkeys(exporter.precision for exporter in exporters))
-    parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Build for this machine and verify.")
+    parser = argparse.ArgumentParser(prog=commands.prog(name), description="Build for this machine and verify.")
     parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM.pt2", help="with program.json beside it")
     parser.add_argument("-o", "--output", type=Path, help="the file to write, of one program; default: in the cache")
     parser.add_argument("--precision", choices=precisions, default=precisions[0], help="default: %(default)s")

@@ -105,7 +105,7 @@ def add_to_report(rows: Sequence[Row], folder: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m export.verify", description="Check a bundle again.")
+    parser = argparse.ArgumentParser(prog=commands.prog("export.verify"), description="Check a bundle again.")
     parser.add_argument("bundle", type=Path, help="a NAME.tadsr folder or zip")
     parser.add_argument(
         "programs",

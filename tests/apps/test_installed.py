@@ -55,9 +55,9 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tadsr(command: Path, folder: Path, *arguments: object) -> str:
+def tadsr(command: Path, folder: Path, *arguments: object, **environment: str) -> str:
     """What the installed command wrote to stdout when called in `folder`; it must succeed and say nothing else."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         [str(command), *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -98,6 +98,12 @@ def test_bench_beside_the_users_own_modules(installed: Path, desk: Path, toy_bun
 
 def test_the_command_is_this_wheels(installed: Path, wheel: Path, desk: Path) -> None:
     assert tadsr(installed, desk, "--version") == f"tadsr {wheel.name.split('-')[1]}\n"
+
+
+def test_the_users_own_modules_on_pythonpath(installed: Path, desk: Path) -> None:
+    assert tadsr(installed, desk, "upscale", "photo.png", PYTHONPATH=str(desk)) == "photo_x4.png (48x36)\n"
+    usage = tadsr(installed, desk, "train", "publish", "--help", PYTHONPATH=str(desk))
+    assert usage.startswith("usage: tadsr train publish ")
 
 
 def test_the_shipped_bundle_beside_the_users_own_modules(installed: Path, desk: Path) -> None:
