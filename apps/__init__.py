@@ -1,1 +1,1 @@
-"""What people start: the command line, and the browser app."""
+"""The command line, benchmarks, recipes and the browser app."""

@@ -1,40 +1,26 @@
-"""The `tadsr` command. Whatever is slow to import is imported inside the subcommand that needs it."""
+"""The `tadsr` command. What is slow to import is imported inside the subcommand that needs it."""
 
 import importlib.metadata
 import io
 import sys
 import warnings
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from .stages import GROUPS, run_command
+from apps.options import AsJsonOption, BackendOption, BundleArgument, BundleOption, PrecisionOption
+from apps.stages import GROUPS, run_command
+from apps.upscale.command import upscale
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-
-
-class Seam(StrEnum):
-    """How far tiles stay away from each other's edges."""
-
-    FAST = "fast"
-    EXACT = "exact"
-
-
-BundleOption = Annotated[
-    Path | None, typer.Option(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along")
-]
-BundleArgument = Annotated[
-    Path | None,
-    typer.Argument(help="The model: a NAME.tadsr folder or zip.", show_default="the one that comes along"),
-]
+app.command()(upscale)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 some pictures failed, 2 a mistake the user can mend, 130 Ctrl-C.
+    """Run the command and exit: 0 done, 1 some pictures failed, 2 a user's mistake, 130 Ctrl-C.
 
     >>> main(["upscale", "photo.jpg"])  # doctest: +SKIP
     photo_x4.png (2048x1536)
@@ -67,13 +53,13 @@ def version() -> str:
         return "(not installed)"
 
 
-def _show_warning(message: Warning | str, *_where: Any, **_line: Any) -> None:
-    """One line, without the place in our sources that it comes from."""
+def _show_warning(message: Warning | str, *_place: Any, **_line: Any) -> None:
+    """Show a warning in one line, without the place in our sources that it comes from."""
     sys.stderr.write(f"warning: {message}\n")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"tadsr {version()}")
         raise typer.Exit
 
@@ -90,132 +76,14 @@ def tadsr(
 
 
 @app.command()
-def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, patterns.")],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A file, or a folder, which is made if it ends in / or there are several pictures.",
-            show_default="NAME_x4.png beside the input",
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out pictures whose results exist.")
-    ] = False,
-    bundle: BundleOption = None,
-    backend: Annotated[str, typer.Option(help="The engine, one of those that tadsr doctor shows.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
-    tile: Annotated[
-        int | None, typer.Option(min=1, help="Side of a tile, in pixels of the input; smaller needs less memory.")
-    ] = None,
-    seam: Annotated[
-        Seam, typer.Option(help="exact: tiles equal the whole picture; fast: as far as the eye can tell.")
-    ] = Seam.FAST,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="Of the results: png, jpg, webp, avif, heic, tif, gif or bmp.",
-            show_default="by the suffix of -o; in a folder each picture's own",
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and HEIC.", show_default="95, for AVIF and HEIC 90"),
-    ] = None,
-    strip_metadata: Annotated[
-        bool, typer.Option("--strip-metadata", help="Leave out EXIF and XMP: camera, place, time, names.")
-    ] = False,
-    wrap: Annotated[
-        bool, typer.Option("--wrap", help="A texture whose opposite sides meet; then the result's do.")
-    ] = False,
-    scale: Annotated[
-        int | None, typer.Option(min=1, help="How many times larger.", show_default="as often as the model does it")
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Exact size of the result, for example 1920x1080.")
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(help="The most memory to use, for example 700MB; large pictures then go through in strips."),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the engine.", show_default="the engine's choice")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="In the end, what became of each picture, as JSON on stdout.")
-    ] = False,
-) -> None:
-    """Enlarge pictures.
-
-    Folders are searched through, and their subfolders kept; so are those of a quoted pattern. In an output folder
-    pictures keep their names; formats that cannot be written, or hold too few colours (GIF), become .png. Nothing that
-    exists is replaced without --overwrite. A picture that fails does not stop the others: the exit code is then 1.
-
-    \b
-    Examples:
-      tadsr upscale photo.jpg                    makes photo_x4.png
-      tadsr upscale photo.jpg -o big.jpg
-      tadsr upscale photos holiday.png -o large
-      tadsr upscale "photos/**/*.jpg" -o large --skip-existing
-      tadsr upscale scan.tif --max-memory 700MB  needs tadsr[imaging] if the result is larger than that
-    """
-    import runtime
-    from tadsr.commands import say
-
-    from .errors import CommandError
-    from .jobs import check_jobs, make_folders, plan_jobs, split_existing, suffix_of
-    from .outcomes import Outcome, Status
-    from .outcomes import as_json as outcomes_as_json
-    from .upscaling import parse_size, run_jobs
-
-    if overwrite and skip_existing:
-        raise CommandError("--overwrite and --skip-existing: exclude each other; leave one of them out")
-    warnings.filterwarnings("ignore", module="PIL")  # it warns of what is odd in a file that it reads all the same
-    suffix = suffix_of(form)
-    exact = None if size is None else parse_size(size)
-    options = runtime.Options(tile=tile, seam=seam, wrap=wrap, scale=scale, size=exact, max_memory=max_memory)
-    with runtime.load(bundle, backend=backend, precision=precision, threads=threads) as upscaler:
-        jobs = plan_jobs(inputs, output, scale=scale or upscaler.manifest.scale, suffix=suffix)
-        waiting, existing = split_existing(jobs) if skip_existing else (jobs, [])
-        check_jobs(waiting, overwrite=overwrite)
-        make_folders(waiting)
-        outcomes = [Outcome(job, Status.SKIPPED) for job in existing]
-        outcomes += run_jobs(
-            upscaler,
-            waiting,
-            options,
-            strip_metadata=strip_metadata,
-            quality=quality,
-            done=(lambda line: None) if as_json else say,
-            warned=lambda text: typer.echo(f"warning: {text}", err=True),
-        )
-    if as_json:
-        say(outcomes_as_json(outcomes))
-    if existing:
-        typer.echo(f"{len(existing)} of {len(jobs)} pictures skipped, their results exist", err=True)
-    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if failures and len(jobs) == 1:
-        raise CommandError(failures[0])
-    for failure in failures:
-        typer.echo(f"error: {failure}", err=True)
-    if failures:
-        typer.echo(f"{len(failures)} of {len(jobs)} pictures failed, the others are done", err=True)
-        raise typer.Exit(1)
-
-
-@app.command()
 def compare(
     picture: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page.", show_default="NAME.html beside the input")
     ] = None,
     bundle: BundleOption = None,
-    backend: Annotated[str, typer.Option(help="The engine, for example onnx.")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the model has it.")] = "auto",
+    backend: BackendOption = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Make a page with a slider between a bicubic enlargement and this one.
 
@@ -227,9 +95,8 @@ def compare(
       tadsr compare photo.jpg -o page.html
     """
     import runtime
+    from apps.compare import write_page
     from tadsr.commands import say
-
-    from .compare import write_page
 
     target = output or picture.with_suffix(".html")
     with runtime.load(bundle, backend=backend, precision=precision) as upscaler:
@@ -254,7 +121,7 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE.svg", help="Also a chart of the warm times (needs the plot extra)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Time the model on this device: cold start, warm runs, tiles per second, memory, for each engine and precision.
 
@@ -279,7 +146,7 @@ def bench(
 @app.command()
 def info(
     bundle: BundleArgument = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Show what a model holds: files, accuracy, licence, how it was made.
 
@@ -288,7 +155,7 @@ def info(
       tadsr info
       tadsr info photo.tadsr --json
     """
-    from .info import show_info
+    from apps.info import show_info
 
     show_info(bundle, as_json=as_json)
 
@@ -312,17 +179,16 @@ def recipe(
 ) -> None:
     """Train a model: every stage in order, from photos to a bundle.
 
-    Given again, it goes on where it was stopped. Needs the compress and onnx extras.
+    The same command goes on where it was stopped. Needs the compress and onnx extras.
 
     \b
     Examples:
       tadsr recipe mobile --photos ~/Pictures
       tadsr recipe mobile --smoke
     """
+    from apps.errors import CommandError
+    from apps.recipe import as_typed, commands_of, draw_photos, estimate, read_recipe, run_recipe
     from tadsr.commands import say
-
-    from .errors import CommandError
-    from .recipe import as_typed, commands_of, draw_photos, estimate, read_recipe, run_recipe
 
     if photos is None and not smoke:
         raise CommandError("--photos: name a folder of sharp photos, or try --smoke, which draws its own")
@@ -344,7 +210,7 @@ def recipe(
 @app.command()
 def doctor(
     bundle: BundleArgument = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of tables.")] = False,
+    as_json: AsJsonOption = False,
 ) -> None:
     """Show which engines can run a model here, which one would, and what brings the others.
 
@@ -353,7 +219,7 @@ def doctor(
       tadsr doctor
       tadsr doctor photo.tadsr --json
     """
-    from .doctor import diagnose, show_diagnosis
+    from apps.doctor import diagnose, show_diagnosis
 
     show_diagnosis(diagnose(bundle, version=version()), as_json=as_json)
 
@@ -370,11 +236,10 @@ def web(
       tadsr web --open
       tadsr web --port 0
     """
+    from apps.web_app.server import serve
     from tadsr.commands import say
 
-    from .web_server import serve
-
-    serve(port, open_browser=open_browser, say=say)
+    serve(port, open_browser=open_browser, echo=say)
 
 
 def _help_if_alone(context: typer.Context) -> None:

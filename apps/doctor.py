@@ -20,18 +20,18 @@ from runtime.errors import BackendError
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that `tadsr doctor` finds out."""
+    """The result of `tadsr doctor`."""
 
     facts: dict[str, str]
     """Of the installation, the machine and the bundle."""
     choice: Choice | None
-    """What is taken unasked; None where no engine is here."""
+    """What is taken by default; None where no engine is here."""
     backends: dict[str, Status]
-    """In the order in which they are asked."""
+    """In the order in which they are tried."""
 
 
 def diagnose(path: Path | None, *, version: str) -> Diagnosis:
-    """Look at this machine with the eyes of a bundle. Raises `BundleError`."""
+    """Find the engines of this machine that can run a bundle. Raises `BundleError`."""
     bundle = runtime.read_bundle(path or runtime.DEFAULT_BUNDLE)
     facts = {
         "tadsr": version,
@@ -67,7 +67,7 @@ def show_diagnosis(diagnosis: Diagnosis, *, as_json: bool) -> None:
     facts = Table(show_header=False)
     for name, fact in diagnosis.facts.items():
         facts.add_row(name, escape(fact))
-    facts.add_row("chosen unasked", escape(str(choice or "no engine is here")))
+    facts.add_row("chosen by default", escape(str(choice or "no engine is here")))
     console.print(facts)
     console.print(_engines(rows))
     for name, row in rows.items():

@@ -1,7 +1,7 @@
-"""What a user of the command line can put right."""
+"""The error of a user of the command line."""
 
 from runtime.errors import TadsrError
 
 
 class CommandError(TadsrError):
-    """A command was asked for something that cannot be done: its inputs, its output, or a missing package."""
+    """A command cannot do what its options say: its inputs, its output, or a missing package."""

@@ -16,7 +16,7 @@ import numpy as np
 
 import runtime
 from apps.errors import CommandError
-from apps.web_server import BUILT, serving
+from apps.web_app.server import BUILT, serving
 from runtime.backends import BACKENDS
 from tadsr.commands import run, say
 from tadsr.measuring import describe_machine, describe_versions, time_in_rounds

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-/** The bundle to build with, and what `python -m apps.web_stored` made of it. */
+/** The bundle to build with, and what `python -m apps.web_app.stored` made of it. */
 const BUNDLE = resolve(import.meta.dirname, process.env.TADSR_BUNDLE ?? "../../runtime/models/mobile.tadsr");
 const STORED = resolve(import.meta.dirname, process.env.TADSR_STORED ?? "stored");
 
@@ -19,7 +19,7 @@ function storedOfThisBundle(): Plugin {
       );
       if (strange.length > 0) {
         this.error(
-          `${STORED} was made of another model than ${BUNDLE}; run python -m apps.web_stored, then build again`,
+          `${STORED} was made of another model than ${BUNDLE}; run python -m apps.web_app.stored, then build again`,
         );
       }
     },

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.cli import Seam, version
+from apps.cli import version
+from apps.upscale.command import Seam
 from runtime.backends import BACKENDS
 from runtime.tiles.halo import HALOS
 from tests.runtime.fake_backend import FakeBackend

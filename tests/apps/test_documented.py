@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import runtime
+from apps.stages import GROUPS
 from runtime.bundle import Artifact
 from tests.conftest import write_bundle_of, write_toy_onnx
 
@@ -33,6 +34,7 @@ SHORTENED = {
     "bench": (["--help"], "takes minutes; test_bench.py runs it and its options on small pictures"),
     "recipe": (["--dry-run"], "trains for hours"),
     "web": (["--help"], "serves until it is stopped"),
+    **dict.fromkeys(GROUPS, (["--help"], "needs networks, photos or hours")),
 }
 """What is added to a line that cannot run in a test, by its first word, and why it cannot."""
 
@@ -56,8 +58,8 @@ LINES = list(dict.fromkeys(line for page in PAGES for line in documented(page.re
 
 
 def words_of(line: str) -> list[str]:
-    """What follows `tadsr`, without a comment or a redirection; a COMMAND is any."""
-    words = shlex.split(line, comments=True)[1:]
+    """What follows `tadsr`, without a comment or a redirection; a GROUP and a COMMAND are any."""
+    words = shlex.split(line.replace("GROUP COMMAND", "train publish"), comments=True)[1:]
     kept = words[: words.index(">")] if ">" in words else words
     return ["upscale" if word == "COMMAND" else word for word in kept]
 

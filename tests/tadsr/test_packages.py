@@ -57,7 +57,7 @@ if __name__ == "__main__":
     from tadsr.packages import prefer
 
     prefer()
-    from apps.jobs import is_pattern
+    from apps.upscale.jobs import is_pattern
 
     with get_context("spawn").Pool(1) as pool:
         print(pool.apply(is_pattern, [Path("*.jpg")]))

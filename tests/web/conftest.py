@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from apps.web_server import BUILD_COMMANDS, BUILT, serving
+from apps.web_app.server import BUILD_COMMANDS, BUILT, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

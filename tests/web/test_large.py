@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import runtime
-from apps.web_stored import store
+from apps.web_app.stored import store
 
 from .conftest import OpenApp, running
 from .test_results import PHOTO, levels

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from apps import web_server
-from apps.web_server import HEADERS
+from apps.web_app import server
+from apps.web_app.server import HEADERS
 from tests.apps.commands import Tadsr
 
 from .conftest import running
@@ -43,14 +43,14 @@ def test_headers_and_types(folder: Path) -> None:
 
 
 def test_not_built(tadsr: Tadsr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, "BUILT", tmp_path)
+    monkeypatch.setattr(server, "BUILT", tmp_path)
     done = tadsr("web")
     assert (done.code, done.out) == (2, "")
     assert "npm ci --prefix apps/web && npm run build --prefix apps/web" in done.err
 
 
 def test_the_port_is_taken(tadsr: Tadsr, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, "BUILT", folder)
+    monkeypatch.setattr(server, "BUILT", folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = tadsr("web", "--port", port)
@@ -60,9 +60,9 @@ def test_the_port_is_taken(tadsr: Tadsr, folder: Path, monkeypatch: pytest.Monke
 
 def test_ctrl_c_ends_it_quietly(folder: Path) -> None:
     code = (
-        "import pathlib, signal, _thread, threading; from apps import web_server; from apps.cli import main;"
+        "import pathlib, signal, _thread, threading; from apps.cli import main; from apps.web_app import server;"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"
-        f"web_server.BUILT = pathlib.Path({str(folder)!r}); threading.Timer(1, _thread.interrupt_main).start();"
+        f"server.BUILT = pathlib.Path({str(folder)!r}); threading.Timer(1, _thread.interrupt_main).start();"
         "main(['web', '--port', '0'])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)

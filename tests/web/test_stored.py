@@ -1,4 +1,4 @@
-"""What the app stores of the shipped bundle was made of it, by `python -m apps.web_stored`."""
+"""What the app stores of the shipped bundle was made of it, by `python -m apps.web_app.stored`."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import runtime
-from apps.web_stored import STORED, store
+from apps.web_app.stored import STORED, store
 from runtime.bundle import read_bundle
 from runtime.tiles.halo import HALOS
 
-REMAKE = "run python -m apps.web_stored, then build the app again"
+REMAKE = "run python -m apps.web_app.stored, then build the app again"
 
 
 def test_it_is_of_the_shipped_bundle() -> None:

@@ -11,11 +11,10 @@ import pytest
 from PIL import Image
 
 import runtime
-
-from .commands import Tadsr
+from tests.apps.commands import Tadsr
 
 Draw = Callable[..., Path]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_exact_sizes_scales_and_textures(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What became of each picture of a `tadsr upscale`, for people and for programs."""
+"""What became of each picture of a `tadsr upscale`."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .jobs import Job
+from apps.upscale.jobs import Job
 
 
 class Status(StrEnum):
@@ -31,7 +31,7 @@ class Outcome:
     """One line of what went wrong."""
 
     def row(self) -> dict[str, object]:
-        """For JSON; every row has the same keys."""
+        """The row of this picture in JSON, which has the same keys for all."""
         return {
             "source": str(self.job.source),
             "target": str(self.job.target),
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def as_json(outcomes: Sequence[Outcome]) -> str:
-    """One document of all pictures, and how many of each status; without a newline at its end."""
+    """One JSON document of all pictures, and how many have each status; without a newline at its end."""
     counts = Counter(outcome.status for outcome in outcomes)
     totals: dict[str, object] = {"pictures": len(outcomes), **{status.value: counts[status] for status in Status}}
     totals["seconds"] = round(sum(outcome.seconds for outcome in outcomes), 3)

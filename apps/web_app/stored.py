@@ -1,11 +1,12 @@
-"""Makes what the browser app stores of a bundle: `python -m apps.web_stored`, again whenever the model changed.
+"""Make what the browser app stores of a bundle: `python -m apps.web_app.stored`, again whenever the model changed.
 
 A tile and what ONNX Runtime makes of it here, by which the app judges engines in the browser; and the enlarged sample
-picture that visitors see first. Into `apps/web/stored`, or for a bundle of one's own into any folder (docs/web.md).
+picture that visitors see first. Into `apps/web/stored`, or for another bundle into any folder (docs/web.md).
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from runtime.pictures.formats import open_image
 from runtime.tiles.halo import HALOS
 from tadsr.commands import run, say
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "apps" / "web" / "stored"
 SAMPLE = ROOT / "docs" / "pictures" / "sample.jpg"
 TILE = (76, 50, 124, 98)
@@ -34,7 +35,7 @@ def store(bundle: Path, folder: Path) -> None:
     manifest = read_bundle(bundle).manifest
     sample = open_image(SAMPLE)
     tile = np.asarray(sample.crop(TILE))
-    artifacts = [each for each in manifest.artifacts if each.backend == "onnx" and each.tile is None]
+    artifacts = [artifact for artifact in manifest.artifacts if artifact.backend == "onnx" and artifact.tile is None]
     with replacing(folder) as draft:
         draft.mkdir(parents=True)
         (draft / "input.bin").write_bytes(tile.tobytes())
@@ -51,11 +52,11 @@ def store(bundle: Path, folder: Path) -> None:
         (draft / "stored.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m apps.web_stored", description=__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m apps.web_app.stored", description=__doc__)
     parser.add_argument("bundle", type=Path, nargs="?", default=runtime.DEFAULT_BUNDLE, help="a NAME.tadsr folder")
     parser.add_argument("-o", "--out", type=Path, default=STORED, help="the folder to write")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     store(arguments.bundle, arguments.out)
     say(f"{arguments.out} (of {arguments.bundle.name})")
 

@@ -1,4 +1,4 @@
-"""Do the jobs one after the other, with bars on a terminal."""
+"""Upscale pictures one after the other, with bars on a terminal."""
 
 import re
 import sys
@@ -19,10 +19,9 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from apps.upscale.jobs import Job
+from apps.upscale.outcomes import Outcome, Status
 from runtime import Options, PictureWarning, SettingError, TadsrError, Upscaler
-
-from .jobs import Job
-from .outcomes import Outcome, Status
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -31,10 +30,10 @@ def parse_size(text: str) -> tuple[int, int]:
     >>> parse_size("1920x1080")
     (1920, 1080)
     """
-    found = re.fullmatch(r"(\d+)[x×](\d+)", text.strip(), re.IGNORECASE)
-    if found is None:
+    match = re.fullmatch(r"(\d+)[x×](\d+)", text.strip(), re.IGNORECASE)
+    if match is None:
         raise SettingError(f"size={text}: is no size; write it as 1920x1080")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def run_jobs(
@@ -44,13 +43,13 @@ def run_jobs(
     *,
     strip_metadata: bool,
     quality: int | None,
-    done: Callable[[str], None],
-    warned: Callable[[str], None],
+    on_saved: Callable[[str], None],
+    on_warning: Callable[[str], None],
 ) -> list[Outcome]:
     """Upscale and save every picture; one that fails does not stop the others. Returns an outcome for each job.
 
-    `done` is given a line for each saved picture, `warned` one for each thing that could not be kept. Raises
-    `SettingError` for an option that suits no picture.
+    `on_saved` is called with a line for each saved picture, `on_warning` with one for each thing that could not be
+    kept. Raises `SettingError` for an option that suits no picture.
     """
     outcomes = []
     with _bars() as bars:
@@ -58,12 +57,15 @@ def run_jobs(
         for number, job in enumerate(jobs):
             start = time.perf_counter()
             try:
-                with _told(warned), _watched(bars, job.source.name, whole, number) as progress:
-                    watched: Options = {**options, "progress": progress}
+                with _picture_warnings(on_warning), _tile_bar(bars, job.source.name, whole, number) as progress:
                     size = upscaler.to_file(
-                        job.source, job.target, strip_metadata=strip_metadata, quality=quality, **watched
+                        job.source,
+                        job.target,
+                        strip_metadata=strip_metadata,
+                        quality=quality,
+                        **{**options, "progress": progress},
                     )
-                done(f"{job.target} ({size[0]}x{size[1]})")
+                on_saved(f"{job.target} ({size[0]}x{size[1]})")
                 outcomes.append(Outcome(job, Status.DONE, size, time.perf_counter() - start))
             except SettingError:
                 raise
@@ -93,8 +95,8 @@ def _bars() -> Progress:
 
 
 @contextmanager
-def _watched(bars: Progress, name: str, whole: TaskID, number: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar of one picture's tiles, which also moves that of all pictures on by the share that is done."""
+def _tile_bar(bars: Progress, name: str, whole: TaskID, number: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of one picture's tiles, which also moves that of all pictures by the fraction that is done."""
     current = bars.add_task(name, total=None, unit="tiles")
 
     def progress(finished: int, total: int) -> None:
@@ -110,13 +112,13 @@ def _watched(bars: Progress, name: str, whole: TaskID, number: int) -> Iterator[
 
 
 @contextmanager
-def _told(warned: Callable[[str], None]) -> Iterator[None]:
-    """Hand each `PictureWarning` of the block to `warned`, once; other warnings concern no user."""
+def _picture_warnings(on_warning: Callable[[str], None]) -> Iterator[None]:
+    """Call `on_warning` with each `PictureWarning` of the block, once; other warnings concern no user."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PictureWarning)
         yield
     for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, PictureWarning)):
-        warned(message)
+        on_warning(message)
 
 
 def _about(job: Job, message: str) -> str:

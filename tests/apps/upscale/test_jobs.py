@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.errors import CommandError
-from apps.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs, split_existing, suffix_of
+from apps.upscale.jobs import Job, check_jobs, find_pictures, make_folders, plan_jobs, split_existing, suffix_of
 from runtime.errors import PictureError
 
 Draw = Callable[..., Path]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from .commands import Tadsr
+from tests.apps.commands import Tadsr
 
 Draw = Callable[..., Path]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def contents(folder: Path) -> dict[Path, bytes | None]:

@@ -1,4 +1,4 @@
-"""Which picture becomes which file, settled and checked before any work begins."""
+"""Which picture becomes which file, decided and checked before any work begins."""
 
 import glob
 import itertools
@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.errors import CommandError
 from runtime.errors import PictureError
 from runtime.pictures.formats import FORMATS
 from runtime.pictures.saving import check_output, is_installed
 
-from .errors import CommandError
-
-# What is picked from a folder; a file that is named itself may have any suffix.
 READABLE = (*FORMATS, ".apng", ".jfif", ".jp2", ".tga", ".ppm", ".pgm")
+"""Suffixes of pictures in a folder; a file that is named itself may have any."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,10 @@ def find_pictures(folder: Path, results: Path | None) -> list[Path]:
         for path in sorted(folder.rglob("*"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
-    found = _pictures_among(visible, folder, results)
-    if not found:
+    pictures = _pictures_among(visible, folder, results)
+    if not pictures:
         raise PictureError(f"{folder}: holds no pictures; name a folder with {', '.join(READABLE)}")
-    return found
+    return pictures
 
 
 def match_pictures(pattern: Path, results: Path | None) -> tuple[Path, list[Path]]:
@@ -111,34 +110,34 @@ def match_pictures(pattern: Path, results: Path | None) -> tuple[Path, list[Path
     root = Path(*fixed)
     names = glob.glob(str(pattern), recursive=True)  # noqa: PTH207  (Path.glob refuses `a**b`, and shows hidden files)
     matching = [Path(name) for name in sorted(names)]
-    found = _pictures_among(matching, root, results)
-    if not found:
+    pictures = _pictures_among(matching, root, results)
+    if not pictures:
         raise PictureError(f"{pattern}: matches no pictures; check the pattern, and that it is in the right folder")
-    return root, found
+    return root, pictures
 
 
 def split_existing(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
-    """The jobs that are still to do, and those whose target exists; one that is its own input is never done."""
+    """Split jobs into those to do and those whose target exists; a job whose target is its input is always to do."""
     waiting: list[Job] = []
-    done: list[Job] = []
+    existing: list[Job] = []
     for job in jobs:
-        made = job.target.exists() and job.target.resolve() != job.source.resolve()
-        (done if made else waiting).append(job)
-    return waiting, done
+        exists = job.target.exists() and job.target.resolve() != job.source.resolve()
+        (existing if exists else waiting).append(job)
+    return waiting, existing
 
 
 def check_jobs(jobs: Sequence[Job], *, overwrite: bool) -> None:
     """Raise `CommandError` where a job would destroy a file that the user may want to keep."""
     sources = {job.source.resolve() for job in jobs}
-    made_from: dict[Path, Path] = {}
+    sources_of: dict[Path, Path] = {}
     for job in jobs:
         target = job.target.resolve()
-        if target in made_from:
+        if target in sources_of:
             raise CommandError(
-                f"{job.target}: both {made_from[target]} and {job.source} would be saved there; "
+                f"{job.target}: both {sources_of[target]} and {job.source} would be saved there; "
                 "rename one, or give them one at a time"
             )
-        made_from[target] = job.source
+        sources_of[target] = job.source
         if target == job.source.resolve():
             if not overwrite:
                 raise CommandError(
@@ -166,7 +165,7 @@ def make_folders(jobs: Sequence[Job]) -> None:
 
 
 def _find(path: Path, results: Path | None) -> tuple[Path, list[Path]]:
-    """The pictures of one input, and the folder whose subfolders are kept."""
+    """(the folder whose subfolders are kept, the pictures) of one input."""
     if is_pattern(path):
         return match_pictures(path, results)
     return (path, find_pictures(path, results)) if path.is_dir() else (path.parent, [path])
@@ -174,8 +173,8 @@ def _find(path: Path, results: Path | None) -> tuple[Path, list[Path]]:
 
 def _pictures_among(paths: Sequence[Path], root: Path, results: Path | None) -> list[Path]:
     """Files with a picture's suffix; if `results` is a folder inside `root`, without those that it holds."""
-    made = results and results.resolve()
-    inner = made if made and root.resolve() in made.parents else None
+    folder = results and results.resolve()
+    inner = folder if folder and root.resolve() in folder.parents else None
     return [
         path
         for path in paths

@@ -7,9 +7,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from runtime.pictures.metadata import metadata_of_result, orientation, read_metadata
+from tests.apps.commands import Tadsr
 from tests.shared import shared
-
-from .commands import Tadsr
 
 SMALL = 160
 """Side to which photos are cut for the quick test."""

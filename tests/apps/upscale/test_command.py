@@ -11,12 +11,11 @@ import pytest
 from PIL import ExifTags, Image
 
 import runtime
+from tests.apps.commands import Tadsr
 from tests.conftest import write_toy_bundle
 
-from .commands import Tadsr
-
 Draw = Callable[..., Path]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_picture_becomes_the_runtimes_picture(tadsr: Tadsr, draw: Draw, toy_bundle: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Serves the built browser app on this computer, with the headers that let it use threads and no other host."""
+"""Serve the built browser app on this computer, with the headers that let it use threads and no other host."""
 
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -7,10 +7,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from .errors import CommandError
+from apps.errors import CommandError
 
 HOST = "127.0.0.1"
-BUILT = Path(__file__).parent / "web" / "dist"
+BUILT = Path(__file__).parents[1] / "web" / "dist"
 BUILD_COMMANDS = "npm ci --prefix apps/web && npm run build --prefix apps/web"
 
 HEADERS = {
@@ -70,14 +70,17 @@ def serving(folder: Path, port: int = 0) -> Iterator[ThreadingHTTPServer]:
         yield server
 
 
-def serve(port: int, *, open_browser: bool, say: Callable[[str], None]) -> None:
-    """Serve the app until Ctrl-C. Raises what `serving` raises."""
+def serve(port: int, *, open_browser: bool, echo: Callable[[str], None]) -> None:
+    """Serve the app until Ctrl-C; its address goes to `echo`.
+
+    Raises `CommandError` where the app is not built or the port is taken.
+    """
     with serving(BUILT, port) as server:
         url = f"http://{HOST}:{server.server_port}/"
-        say(f"{url} (Ctrl-C ends it)")
+        echo(f"{url} (Ctrl-C ends it)")
         if open_browser:
             webbrowser.open(url)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            say("")
+            echo("")

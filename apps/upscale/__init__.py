@@ -1,0 +1,1 @@
+"""`tadsr upscale`: which pictures become which files, and making them."""
