@@ -58,12 +58,9 @@ def run_jobs(
             start = time.perf_counter()
             try:
                 with _picture_warnings(on_warning), _tile_bar(bars, job.source.name, whole, number) as progress:
+                    with_progress: Options = {**options, "progress": progress}
                     size = upscaler.to_file(
-                        job.source,
-                        job.target,
-                        strip_metadata=strip_metadata,
-                        quality=quality,
-                        **{**options, "progress": progress},
+                        job.source, job.target, strip_metadata=strip_metadata, quality=quality, **with_progress
                     )
                 on_saved(f"{job.target} ({size[0]}x{size[1]})")
                 outcomes.append(Outcome(job, Status.DONE, size, time.perf_counter() - start))
