@@ -48,6 +48,6 @@ def _name_roundings(model: onnx.ModelProto) -> None:
             layer = node.input[2].removesuffix(".bias")
             for i, name in enumerate((f"{layer}.weight", f"{layer}.weight.scale")):
                 weight.input[i] = graph.add_new(name, graph.constants[weight.input[i]])
-            if not np.any(graph.constants[weight.input[2]]):
+            if len(weight.input) > 2 and not np.any(graph.constants[weight.input[2]]):  # layers may share a weight
                 del weight.input[2:]  # zero is understood
     graph.replace_nodes(list(model.graph.node))
