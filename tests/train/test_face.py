@@ -124,35 +124,33 @@ def arguments(folder: Path, photos: Path, crop: int, out: str, **given: object) 
     return [f"--{name}={value}" for name, value in options.items()]
 
 
-def train_both(folder: Path, photos: Path, crop: int, monkeypatch: pytest.MonkeyPatch) -> SwinUNet:
+def train_both(folder: Path, photos: Path, crop: int) -> SwinUNet:
     """Teacher, then student of its shape -> the student."""
     for main, out, options in (
         (teacher.main, f"teacher{crop}", {}),
         (distill.main, f"student{crop}", {"teacher": folder / f"teacher{crop}/teacher.safetensors"}),
     ):
-        monkeypatch.setattr("sys.argv", ["command", *arguments(folder, photos, crop, out, **options)])
-        main()
+        main(arguments(folder, photos, crop, out, **options))
     student, sampling = load_unet(folder / f"student{crop}/student.safetensors")
     assert (sampling.steps, sampling.diffusion.steps) == (1, 4)
     assert isinstance(student, SwinUNet)
     return student
 
 
-def test_teacher_and_student_of_faces_are_trained_end_to_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    student = train_both(folder, folder / "photos", 128, monkeypatch)
+def test_teacher_and_student_of_faces_are_trained_end_to_end(folder: Path) -> None:
+    student = train_both(folder, folder / "photos", 128)
     assert student.config.lq_factor == 8
     options = SamplingOptions(folder / "autoencoder.safetensors")
     run = ["--as=autoencoder", f"--preset={folder / 'face128.yaml'}", "-o", str(options.autoencoder)]
-    monkeypatch.setattr("sys.argv", ["command", str(folder / "autoencoder.pth"), *run])
-    official.main()
+    official.main([str(folder / "autoencoder.pth"), *run])
     lr = np.random.default_rng(0).integers(0, 256, (130, 70, 3), dtype=np.uint8)
     assert open_predictor(folder / "student128/student.safetensors", options).predict(lr, None).shape == lr.shape
 
 
 @pytest.mark.slow
-def test_teacher_and_student_are_trained_on_real_faces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_teacher_and_student_are_trained_on_real_faces(folder: Path) -> None:
     """At the preset's own size of 512 pixels; only the networks are narrower."""
-    train_both(folder, shared("data/train_faces"), 512, monkeypatch)
+    train_both(folder, shared("data/train_faces"), 512)
 
 
 def test_conditions_of_faces_have_full_size_pixels_and_an_eighth_of_it_as_latents(folder: Path) -> None:

@@ -66,11 +66,6 @@ def arguments(folder: Path, **given: object) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items() if value is not None]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], argv: list[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["command", *argv])
-    main()
-
-
 def task(folder: Path, **given: object) -> DistillTask:
     return DistillTask(parse(DistillSettings, "train.distill", "", arguments(folder, **given)))
 
@@ -144,8 +139,8 @@ def test_student_of_the_same_shape_starts_as_the_teachers_copy_and_learns_alone(
         assert not any(parameter.requires_grad or parameter.grad is not None for parameter in frozen.parameters())
 
 
-def test_official_weights_are_distilled_into_a_full_size_student(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, distill.main, arguments(folder, out=folder / "same"))
+def test_official_weights_are_distilled_into_a_full_size_student(folder: Path) -> None:
+    distill.main(arguments(folder, out=folder / "same"))
     student, sampling = load_unet(folder / "same/student.safetensors")
     assert isinstance(student, SwinUNet)
     assert (sampling.steps, sampling.diffusion.steps) == (1, 15)
@@ -169,20 +164,20 @@ def test_a_step_at_full_size_starts_from_official_files(tmp_path: Path) -> None:
     assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
 
 
-def test_official_weights_are_distilled_into_a_mobile_student(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_official_weights_are_distilled_into_a_mobile_student(folder: Path) -> None:
     start = folder / "vanilla"
-    run(monkeypatch, distill.main, [*arguments(folder, out=start, student="mobile"), *SIMPLE])
+    distill.main([*arguments(folder, out=start, student="mobile"), *SIMPLE])
     adversarial = arguments(folder, out=folder / "tad", student="mobile", init=start / "student.safetensors")
-    run(monkeypatch, distill.main, adversarial)
+    distill.main(adversarial)
     student, _ = load_unet(folder / "tad/student.safetensors")
     assert isinstance(student, UNet)
     assert student.latent_channels == 3
 
 
-def test_converted_files_evaluate_with_any_number_of_steps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_converted_files_evaluate_with_any_number_of_steps(folder: Path) -> None:
     for part in ("teacher", "autoencoder"):
         options = [f"--preset={folder / 'reference.yaml'}", f"--as={part}", "-o", str(folder / f"{part}.safetensors")]
-        run(monkeypatch, official.main, [str(folder / f"{part}.pth"), *options])
+        official.main([str(folder / f"{part}.pth"), *options])
     converted, sampling = load_unet(folder / "teacher.safetensors")
     assert sampling.steps == 15
     direct = task(folder).teacher.state_dict()
@@ -199,17 +194,17 @@ def test_converted_files_evaluate_with_any_number_of_steps(folder: Path, monkeyp
     assert open_predictor(folder / "autoencoder.safetensors").predict(lr, hr).shape == hr.shape
 
 
-def test_a_teacher_is_trained_from_nothing_in_vq_latents(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, teacher.main, arguments(folder, out=folder / "teaching", teacher=None))
+def test_a_teacher_is_trained_from_nothing_in_vq_latents(folder: Path) -> None:
+    teacher.main(arguments(folder, out=folder / "teaching", teacher=None))
     trained, sampling = load_unet(folder / "teaching/teacher.safetensors")
     assert isinstance(trained, SwinUNet)
     assert sampling.steps == 15
     assert trained.out[2].weight.abs().max() > 0
 
 
-def test_the_vq_autoencoder_is_not_trained_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_vq_autoencoder_is_not_trained_here(folder: Path) -> None:
     with pytest.raises(TrainError, match=r"give its official \.pth with --autoencoder"):
-        run(monkeypatch, autoencoder.main, arguments(folder, autoencoder=None, teacher=None))
+        autoencoder.main(arguments(folder, autoencoder=None, teacher=None))
 
 
 def test_folding_is_told_the_preset_of_its_autoencoder(folder: Path, tmp_path: Path) -> None:
