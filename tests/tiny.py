@@ -8,7 +8,7 @@ import torch
 import yaml
 from PIL import Image
 
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from train.data.drawn import draw
 from train.diffusion.process import ScheduleConfig
 from train.engine.checkpoints import describe, save_network
@@ -120,5 +120,5 @@ def write_official_networks(folder: Path, swin_unet: SwinUNetConfig, vq: VQConfi
     """The same for any sizes."""
     networks = {"teacher": SwinUNet(swin_unet), "autoencoder": VQAutoencoder(vq)}
     for part, network in networks.items():
-        weights = {**network.state_dict(), **filled(network, 7, rounded=False)}
+        weights = {**network.state_dict(), **seed_network(network, 7, rounded=False)}
         torch.save({"state_dict": {f"module.{key}": value for key, value in weights.items()}}, folder / f"{part}.pth")

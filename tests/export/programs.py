@@ -9,7 +9,7 @@ from torch.export import Dim, ExportedProgram
 
 from compress.folding.deployed import Deployed
 from tadsr.program import ProgramMetadata
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ
 from train.networks.autoencoder import Decoder
 from train.networks.decoder_statistics import measure_statistics
@@ -56,7 +56,7 @@ def vq_network() -> Deployed:
     """A mobile student in VQ-f4 latents, of random weights."""
     torch.manual_seed(0)
     autoencoder = VQAutoencoder(VQ).eval().requires_grad_(False)
-    autoencoder.load_state_dict({**autoencoder.state_dict(), **filled(autoencoder, 3, rounded=False)})
+    autoencoder.load_state_dict({**autoencoder.state_dict(), **seed_network(autoencoder, 3, rounded=False)})
     decoder = static_decoder(autoencoder, measure_statistics(autoencoder, [torch.randn(1, 3, 16, 16)]))
     network = Deployed(LREncoder(LR_ENCODER, 3), UNet(STUDENT, 3, time_conditioned=False), decoder, 4)
     return network.eval().requires_grad_(False)

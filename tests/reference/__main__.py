@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tadsr import commands
@@ -22,7 +23,7 @@ def render(line: Line) -> str:
     return f"{verdict} {f'{line.file}: {finding.what}':<78} {figures}{f'  ({finding.note})' if finding.note else ''}"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.reference",
         description="Compare networks, samplers, losses, degradation and tiling with numbers of the official code.",
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--golden", type=Path, default=COMMITTED, metavar="DIR", help="a folder with meta.json and goldens"
     )
-    folder = GoldenFolder(parser.parse_args().golden)
+    folder = GoldenFolder(parser.parse_args(argv).golden)
     total = failed = 0
     for line in check_folder(folder):
         commands.say(render(line))

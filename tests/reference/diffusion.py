@@ -12,7 +12,7 @@ from tests.reference.findings import (
     FLOAT64,
     ONE_CALL,
     Finding,
-    Touch,
+    Perturb,
     compare,
     compare_all,
     with_sensitivity,
@@ -29,14 +29,14 @@ RENAMED = {"forward_noise_std": "noise_std"}
 IN_A_ROW = "samples, all steps in a row"
 
 
-def bind(network: SwinUNet, s: Schedule, lq: Tensor, touch: Touch) -> Denoiser:
+def bind(network: SwinUNet, s: Schedule, lq: Tensor, perturb: Perturb) -> Denoiser:
     """The network as a function of (z_t, index into the schedule) alone."""
-    told = torch.tensor(s.indices)
-    return lambda z_t, t: network(touch(z_t), told[t], lq)
+    indices = torch.tensor(s.indices)
+    return lambda z_t, t: network(perturb(z_t), indices[t], lq)
 
 
 def check_schedule(folder: GoldenFolder, name: str, stored: Stored) -> Iterator[Finding]:
-    """Every array, in float64."""
+    """Every array of a noise schedule, in float64."""
     s = folder.diffusion(name)
     clipped = s.posterior_variance_clipped
     derived = {
@@ -60,14 +60,14 @@ def check_stochastic(folder: GoldenFolder, name: str, stored: Stored) -> Iterato
 
     t, z_t = _steps(s, stored)
 
-    def each_step(touch: Touch) -> dict[str, Tensor]:
-        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), touch)(diffusion.scale_input(s, z_t, t), t)
+    def each_step(perturb: Perturb) -> dict[str, Tensor]:
+        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(diffusion.scale_input(s, z_t, t), t)
         mean = diffusion.posterior_mean(s, z_0, z_t, t)
         sample = diffusion.stochastic_step(s, z_0, z_t, t, noise[1:].flatten(0, 1))
         return {"pred_xstart": z_0.view_as(samples), "means": mean.view_as(samples), "samples": sample.view_as(samples)}
 
-    def in_a_row(touch: Touch) -> dict[str, Tensor]:
-        trajectory = diffusion.stochastic_trajectory(s, bind(unet, s, lq, touch), z_y, noise)
+    def in_a_row(perturb: Perturb) -> dict[str, Tensor]:
+        trajectory = diffusion.stochastic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
         return {IN_A_ROW: torch.stack([step.sample for step in trajectory])}
 
     yield from compare_all(with_sensitivity(each_step), stored, ONE_CALL)
@@ -82,7 +82,7 @@ def check_stochastic(folder: GoldenFolder, name: str, stored: Stored) -> Iterato
 
 @torch.no_grad()
 def check_deterministic(folder: GoldenFolder, name: str, stored: Stored) -> Iterator[Finding]:
-    """SinSR's sampler in the same ways, its coefficients, and the one-step student's sampler."""
+    """SinSR's sampler step by step and in a row, its coefficients, and the one-step student's sampler."""
     s, unet, lq = folder.diffusion(name), folder.unet(), stored["lq"]
     noise, samples = stored["noise"], stored["samples"]
     for coefficient in ("k", "m", "j"):
@@ -94,14 +94,14 @@ def check_deterministic(folder: GoldenFolder, name: str, stored: Stored) -> Iter
     t, z_t = _steps(s, stored)
     z_y_each = stored["z_y"].repeat(s.steps, 1, 1, 1)
 
-    def each_step(touch: Touch) -> dict[str, Tensor]:
-        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), touch)(diffusion.scale_input(s, z_t, t), t)
+    def each_step(perturb: Perturb) -> dict[str, Tensor]:
+        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(diffusion.scale_input(s, z_t, t), t)
         sample = diffusion.deterministic_step(s, z_0, z_t, z_y_each, t)
-        one_step = diffusion.one_step(s, bind(unet, s, lq, touch), stored["z_y"], noise)
+        one_step = diffusion.one_step(s, bind(unet, s, lq, perturb), stored["z_y"], noise)
         return {"pred_xstart": z_0.view_as(samples), "samples": sample.view_as(samples), "one_step_z0": one_step}
 
-    def in_a_row(touch: Touch) -> dict[str, Tensor]:
-        trajectory = diffusion.deterministic_trajectory(s, bind(unet, s, lq, touch), z_y, noise)
+    def in_a_row(perturb: Perturb) -> dict[str, Tensor]:
+        trajectory = diffusion.deterministic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
         return {IN_A_ROW: torch.stack([step.sample for step in trajectory])}
 
     yield from compare_all(with_sensitivity(each_step), stored, ONE_CALL)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Touch = Callable[[Tensor], Tensor]
+Perturb = Callable[[Tensor], Tensor]
 Array = Tensor | NDArray[np.generic]
 
 EXACT = 0.0
@@ -69,35 +69,38 @@ def difference(what: str, ours: Array, stored: Array, tolerance: float) -> Findi
 
 
 def compare(what: str, ours: Array, stored: Array, tolerance: float) -> Finding:
-    """The same; ``tolerance`` is for numbers around 1, and grows with the root mean square of larger ones."""
+    """The largest absolute difference of two arrays, against a tolerance relative to the stored root mean square.
+
+    Below a root mean square of 1 the tolerance is absolute.
+    """
     return difference(what, ours, stored, tolerance * max(1.0, rms(stored)))
 
 
 def mismatch(what: str, ours: object, stored: object) -> Finding:
-    """0 where the two are equal, else 1."""
+    """A finding of error 0 where the two are equal, else 1."""
     return Finding(what, float(ours != stored), EXACT)
 
 
-def with_sensitivity(run: Callable[[Touch], dict[str, Tensor]]) -> dict[str, tuple[Tensor, float]]:
+def with_sensitivity(run: Callable[[Perturb], dict[str, Tensor]]) -> dict[str, tuple[Tensor, float]]:
     """The results of ``run``, each with how far it may be off because the network magnifies float noise.
 
     Random weights magnify it by any factor, most of all at small t and over many calls. So the factor is measured: in a
-    second run, what goes through the ``Touch`` that ``run`` is given comes out with noise.
+    second run, what goes through ``run``'s argument comes out with noise.
     """
     generator = torch.Generator().manual_seed(0)
 
-    def disturb(x: Tensor) -> Tensor:
+    def perturb(x: Tensor) -> Tensor:
         return x + INPUT_NOISE * torch.randn(x.shape, generator=generator)
 
-    results, moved = run(lambda x: x), run(disturb)
+    results, perturbed = run(lambda x: x), run(perturb)
     return {
-        name: (value.detach(), SAFETY * float((value - moved[name]).detach().abs().max()))
+        name: (value.detach(), SAFETY * float((value - perturbed[name]).detach().abs().max()))
         for name, value in results.items()
     }
 
 
 def compare_all(ours: dict[str, tuple[Tensor, float]], stored: Mapping[str, Array], least: float) -> Iterator[Finding]:
-    """Results of ``with_sensitivity`` with the stored arrays of the same names.
+    """Compare the results of ``with_sensitivity`` with the stored arrays of the same names.
 
     ``least`` is the smallest tolerance, relative to the root mean square of an array.
     """

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from train.diffusion import process as diffusion
 from train.diffusion.process import Schedule, ScheduleConfig
 from train.engine.checkpoints import load_tensors
@@ -56,7 +56,7 @@ class Stored(Mapping[str, Tensor]):
 
 
 class GoldenFolder:
-    """Raises ``TrainError`` where the folder has no readable ``meta.json``."""
+    """A folder of goldens. Raises ``TrainError`` where it has no readable ``meta.json``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,8 +70,8 @@ class GoldenFolder:
     @cached_property
     def sections(self) -> list[str]:
         """The networks that ``meta.json`` describes, longest names first."""
-        found = [name for name, value in self.meta.items() if isinstance(value, dict) and "config" in value]
-        return sorted(found, key=len, reverse=True)
+        networks = [name for name, value in self.meta.items() if isinstance(value, dict) and "config" in value]
+        return sorted(networks, key=len, reverse=True)
 
     def load(self, name: str) -> Stored:
         """A .safetensors or .npz file. Raises ``TrainError`` where it is damaged."""
@@ -120,7 +120,7 @@ class GoldenFolder:
     def recipe(self, section: str, network: nn.Module) -> dict[str, Tensor]:
         """A section's weights from its seed."""
         described = self.meta[section]
-        return filled(network, described["seed"], described.get("weights_rounded_to_half", False))
+        return seed_network(network, described["seed"], described.get("weights_rounded_to_half", False))
 
     def diffusion(self, name: str) -> Schedule:
         """The schedule "s15" or whatever ``meta.json`` calls its diffusions."""

@@ -99,7 +99,7 @@ def _outputs(network: nn.Module, inputs: dict[str, Tensor], names: Iterable[str]
     with ExitStack() as hooks, torch.no_grad():
         for name in names:
             hook = network.get_submodule(name).register_forward_hook(
-                lambda module, given, output, name=name: outputs.__setitem__(name, output)
+                lambda module, inputs, output, name=name: outputs.__setitem__(name, output)
             )
             hooks.callback(hook.remove)
         network(inputs["x"], inputs["t"], inputs["lq"], mask=inputs.get("mask"))

@@ -1,4 +1,4 @@
-"""RS-fill: weights that anyone can make again from a seed, for comparing implementations without exchanging files."""
+"""Weights from a seed, by which implementations are compared without exchanging files: the goldens' "RS-fill"."""
 
 import hashlib
 import math
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 
-def rs_fill(shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]:
-    """Float32 weights of the given names and shapes.
+def seeded_weights(shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]:
+    """Make float32 weights of these names and shapes.
 
     One ``numpy.random.RandomState(seed)``, whose stream NumPy keeps for ever, is drawn from in the plain string order
     of the names. Matrices and kernels get x / sqrt(fan-in), gains 1 + 0.1 x, biases 0.1 x, tables of relative position
@@ -31,14 +31,14 @@ def rs_fill(shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]
     return weights
 
 
-def filled(network: nn.Module, seed: int, rounded: bool) -> dict[str, Tensor]:
-    """``rs_fill`` for the parameters of a network (on any device); ``rounded`` to float16, but stored as float32."""
-    weights = rs_fill({name: tuple(value.shape) for name, value in network.named_parameters()}, seed)
+def seed_network(network: nn.Module, seed: int, rounded: bool) -> dict[str, Tensor]:
+    """Seeded weights for the parameters of a network (on any device), float32; ``rounded`` to what float16 holds."""
+    weights = seeded_weights({name: tuple(value.shape) for name, value in network.named_parameters()}, seed)
     return {name: value.half().float() if rounded else value for name, value in weights.items()}
 
 
 def sha256(weights: Mapping[str, Tensor]) -> str:
-    """Hash over the names in plain string order, each as UTF-8 followed by its little-endian float32 numbers."""
+    """Hash the names in plain string order, each as UTF-8 followed by its little-endian float32 numbers."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())

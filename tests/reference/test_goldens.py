@@ -1,9 +1,7 @@
-"""``tests.reference``: passes on the official numbers and on a folder with other settings, and notices what
-is wrong."""
+"""``tests.reference`` passes on the official numbers and on a folder with other settings, and notices what is wrong."""
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from tadsr import commands
 from tests.reference import Line, check_folder
-from tests.reference import __main__ as parity
+from tests.reference.__main__ import COMMITTED, main, render
 from tests.reference.folder import GoldenFolder
-from tests.reference.own_goldens import write_goldens
+from tests.reference.generated_goldens import write_goldens
+from tests.reference.select_goldens import LIMIT, SELECTION, select
 from tests.shared import shared
 from train.engine.errors import TrainError
 from train.networks import swin
@@ -28,43 +27,44 @@ def failures(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_goldens(tmp_path_factory.mktemp("goldens") / "own")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_goldens(tmp_path_factory.mktemp("goldens") / "generated")
 
 
 @pytest.fixture
-def copied(own: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(own, tmp_path / "copy")
+def copied(generated: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(generated, tmp_path / "copy")
 
 
 def official_copy(tmp_path: Path, *names: str) -> Path:
-    """A folder with some of the official files."""
-    source = shared("reference/golden")
+    """A folder with some of the official numbers."""
     folder = tmp_path / "official"
     folder.mkdir()
     for name in ("meta.json", *names):
-        shutil.copyfile(source / name, folder / name)
+        shutil.copyfile(COMMITTED / name, folder / name)
     return folder
 
 
 @pytest.mark.parametrize("selection", ["committed", "all"])
 def test_the_official_numbers_are_reproduced(selection: str) -> None:
-    folder = parity.COMMITTED if selection == "committed" else shared("reference/golden")
+    folder = COMMITTED if selection == "committed" else shared("reference/golden")
     assert failures(folder) == []
     checked = {line.file for line in check_folder(GoldenFolder(folder))}
     expected = {path.name for path in folder.iterdir() if "_weights" not in path.name and path.suffix != ".md"}
     assert checked == expected
 
 
-def test_official_weights_can_be_made_by_the_recipe_instead(tmp_path: Path) -> None:
-    folder = official_copy(tmp_path, "unet_small_io.safetensors", "autoencoder_small_io.safetensors")
-    assert failures(folder) == []
+def test_the_committed_numbers_are_a_selection_of_all(tmp_path: Path) -> None:
+    assert {path.name for path in COMMITTED.iterdir()} == {*SELECTION, "README.md"}
+    assert sum(path.stat().st_size for path in COMMITTED.iterdir()) <= LIMIT
+    select(shared("reference/golden"), tmp_path)
+    assert [name for name in SELECTION if (tmp_path / name).read_bytes() != (COMMITTED / name).read_bytes()] == []
 
 
-def test_a_folder_with_other_settings_is_reproduced(own: Path) -> None:
-    lines = list(check_folder(GoldenFolder(own)))
+def test_a_folder_with_other_settings_is_reproduced(generated: Path) -> None:
+    lines = list(check_folder(GoldenFolder(generated)))
     assert [line for line in lines if not line.finding.ok or line.finding.note] == []
-    assert {line.file for line in lines} == {path.name for path in own.iterdir()}
+    assert {line.file for line in lines} == {path.name for path in generated.iterdir()}
 
 
 def _shift(name: str, key: str, by: float) -> Callable[[Path], None]:
@@ -130,7 +130,7 @@ def test_arrays_that_nobody_checks_are_named(copied: Path) -> None:
     with np.load(copied / "schedule_s6.npz") as stored:
         arrays = dict(stored)
     np.savez(copied / "schedule_s6.npz", **arrays, snr=np.ones(6))
-    notes = [parity.render(line) for line in check_folder(GoldenFolder(copied)) if line.finding.note]
+    notes = [render(line) for line in check_folder(GoldenFolder(copied)) if line.finding.note]
     assert notes == ["--    schedule_s6.npz: snr: no check for this"]
 
 
@@ -147,13 +147,11 @@ def test_exit_codes(
     code: int,
     last: str,
     copied: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     prepare(copied)
-    monkeypatch.setattr(sys, "argv", ["parity", "--golden", str(copied)])
     with pytest.raises(SystemExit) as ended:
-        commands.run(parity.main)
+        commands.run(lambda: main(["--golden", str(copied)]))
     assert int(ended.value.code or 0) == code
     said = capsys.readouterr()
     assert last in (said.out + said.err).strip().splitlines()[-1]
@@ -171,7 +169,7 @@ def test_a_folder_without_goldens_is_refused(copied: Path) -> None:
 def test_a_line_says_how_far_off_it_is(copied: Path) -> None:
     _shift("tiling.safetensors", "merged", 0.5)(copied)
     lines: list[Line] = [line for line in check_folder(GoldenFolder(copied)) if not line.finding.ok]
-    assert parity.render(lines[0]).split() == [
+    assert render(lines[0]).split() == [
         *("FAIL", "tiling.safetensors:", "merged", "error", "5.0e-01", "tolerance"),
-        parity.render(lines[0]).split()[-1],
+        render(lines[0]).split()[-1],
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.reference.seeded_weights import rs_fill, sha256
+from tests.reference.seeded_weights import seeded_weights, sha256
 
 SHAPES = {
     "b.weight": (4, 3, 2, 2),
@@ -15,7 +15,7 @@ SHAPES = {
 
 
 def test_scales_follow_the_names_and_the_stream_their_plain_order() -> None:
-    weights = rs_fill(SHAPES, seed=11)
+    weights = seeded_weights(SHAPES, seed=11)
     stream = np.random.RandomState(11)
     x = {name: stream.standard_normal(SHAPES[name]) for name in sorted(SHAPES)}
     expected = {
@@ -31,7 +31,7 @@ def test_scales_follow_the_names_and_the_stream_their_plain_order() -> None:
 
 
 def test_order_of_registration_changes_nothing() -> None:
-    there, back = rs_fill(SHAPES, 3), rs_fill(dict(reversed(SHAPES.items())), 3)
+    there, back = seeded_weights(SHAPES, 3), seeded_weights(dict(reversed(SHAPES.items())), 3)
     assert all(torch.equal(there[name], back[name]) for name in SHAPES)
     assert sha256(there) == sha256(back)
-    assert sha256(there) != sha256(rs_fill(SHAPES, 4))
+    assert sha256(there) != sha256(seeded_weights(SHAPES, 4))

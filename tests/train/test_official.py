@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from tests.train.networks.test_swin_unet import SMALL
 from train.engine.errors import TrainError
 from train.networks.swin_unet import SwinUNet
@@ -21,7 +21,7 @@ State = dict[str, Any]
 @pytest.fixture
 def state() -> State:
     network = SwinUNet(SMALL)
-    return {**network.state_dict(), **filled(network, 5, rounded=False)}
+    return {**network.state_dict(), **seed_network(network, 5, rounded=False)}
 
 
 def save(path: Path, content: object) -> Path:

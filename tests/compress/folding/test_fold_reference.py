@@ -15,7 +15,7 @@ from compress.folding.programs import export_static
 from compress.folding.reference import DeployedReference, fold_reference, fold_swin_unet
 from tadsr.program import read_metadata
 from tests.compress.graph_facts import free_sizes, largest_rank
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from tests.tiny import SWIN, VQ, write_official, write_photos, write_reduced_preset
 from train.diffusion import process as diffusion
 from train.diffusion.latents import bind, condition
@@ -33,7 +33,7 @@ SCHEDULE = diffusion.schedule(ScheduleConfig())
 def random_networks(vq: VQConfig, swin_unet: SwinUNetConfig) -> tuple[VQAutoencoder, SwinUNet]:
     autoencoder, student = VQAutoencoder(vq), SwinUNet(swin_unet)
     for network in (autoencoder, student):
-        network.load_state_dict({**network.state_dict(), **filled(network, 7, rounded=False)})
+        network.load_state_dict({**network.state_dict(), **seed_network(network, 7, rounded=False)})
         network.eval().requires_grad_(False)
     return autoencoder, student
 

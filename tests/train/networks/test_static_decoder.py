@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from tests.tiny import VQ
 from train.engine.checkpoints import describe, load_network, save_network
 from train.networks.decoder_statistics import measure_statistics
@@ -25,7 +25,7 @@ PRUNED = {
 
 def random_vq() -> VQAutoencoder:
     network = VQAutoencoder(VQ).eval().requires_grad_(False)
-    network.load_state_dict({**network.state_dict(), **filled(network, 3, rounded=False)})
+    network.load_state_dict({**network.state_dict(), **seed_network(network, 3, rounded=False)})
     return network
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reference.seeded_weights import filled
+from tests.reference.seeded_weights import seed_network
 from tests.shared import shared
 from train.engine.errors import TrainError
 from train.networks import swin
@@ -47,7 +47,7 @@ def on_meta(config: SwinUNetConfig) -> SwinUNet:
 def small(config: SwinUNetConfig = SMALL) -> SwinUNet:
     """With weights that leave no path at zero."""
     network = SwinUNet(config).eval()
-    network.load_state_dict(filled(network, 3, rounded=False), strict=False)
+    network.load_state_dict(seed_network(network, 3, rounded=False), strict=False)
     return network.requires_grad_(False)
 
 

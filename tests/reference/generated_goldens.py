@@ -1,6 +1,6 @@
-"""A folder in the layout of the official goldens, but written by this project's own code, with settings of its own.
+"""Goldens that this project's code computes, in the layout of the official ones but with other settings.
 
-It cannot show that the code is right; it shows that ``tests.reference`` takes every setting from the folder.
+They cannot show that the code is right; they show that ``tests.reference`` takes every setting from the folder.
 """
 
 import json
@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.reference.chop import chop, starts
-from tests.reference.seeded_weights import filled, sha256
+from tests.reference.seeded_weights import seed_network, sha256
+from tests.reference.tiling import run_tiles, starts
 from train.diffusion import process as diffusion
 from train.diffusion.pixels import enlarge
 from train.diffusion.process import ScheduleConfig
@@ -68,7 +68,7 @@ DIFFUSION = {
 
 
 def write_goldens(folder: Path, seed: int = 77) -> Path:
-    """The folder, with weights by recipe only, other sizes, and a 6-step diffusion for x2."""
+    """Write goldens of other sizes and of a 6-step diffusion for x2, with seeded weights; returns ``folder``."""
     torch.manual_seed(seed)
     s = diffusion.schedule(ScheduleConfig(6, 0.1, 0.95, 0.5, 1.5))
     networks = {
@@ -80,7 +80,7 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
     meta: dict[str, Any] = {"diffusion": {"s6": DIFFUSION}, "tiling": {"tile": 10, "stride": 7, "extra_bs": 3}}
     for i, (name, network) in enumerate(networks.items()):
         rounded = name == "unet"
-        weights = filled(network.eval().requires_grad_(False), seed + i, rounded)
+        weights = seed_network(network.eval().requires_grad_(False), seed + i, rounded)
         network.load_state_dict(weights, strict=False)
         meta[name] = {
             "config": configs[name],
@@ -180,7 +180,7 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
         },
         "tiling": {
             "image": tile_image,
-            "merged": chop(
+            "merged": run_tiles(
                 tile_image,
                 10,
                 7,

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reference.chop import chop, starts
+from tests.reference.tiling import run_tiles, starts
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_tiles_of_a_local_operation_merge_to_the_whole(
         sizes.append(len(tiles))
         return F.interpolate(tiles, scale_factor=2, mode="nearest")
 
-    merged = chop(picture, tile, tile - overlap, 2, enlarge, at_once)
+    merged = run_tiles(picture, tile, tile - overlap, 2, enlarge, at_once)
     torch.testing.assert_close(merged, F.interpolate(picture, scale_factor=2, mode="nearest"))
     tiles = len(starts(height, tile, tile - overlap)) * len(starts(width, tile, tile - overlap))
     assert sum(sizes) == 2 * tiles
@@ -50,6 +50,6 @@ def test_tiles_of_a_local_operation_merge_to_the_whole(
 
 def test_overlaps_are_averaged_and_tiles_come_row_by_row() -> None:
     numbers = iter(range(100))
-    merged = chop(torch.zeros(1, 1, 6, 6), 4, 2, 1, lambda tiles: tiles + next(numbers))
+    merged = run_tiles(torch.zeros(1, 1, 6, 6), 4, 2, 1, lambda tiles: tiles + next(numbers))
     assert merged[0, 0].tolist()[0] == [0, 0, 0.5, 0.5, 1, 1]
     assert merged[0, 0].tolist()[2] == [1, 1, 1.5, 1.5, 2, 2]
