@@ -58,8 +58,8 @@ LINES = list(dict.fromkeys(line for page in PAGES for line in documented(page.re
 
 
 def words_of(line: str) -> list[str]:
-    """What follows `tadsr`, without a comment or a redirection; a GROUP and a COMMAND are any."""
-    words = shlex.split(line.replace("GROUP COMMAND", "train publish"), comments=True)[1:]
+    """What follows `tadsr`, without a comment or a redirection; a COMMAND is any."""
+    words = shlex.split(line, comments=True)[1:]
     kept = words[: words.index(">")] if ">" in words else words
     return ["upscale" if word == "COMMAND" else word for word in kept]
 
