@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_layers import OURS, ROOT, sources
 
-HEAVY = ("torch", "onnx", "scipy", "skimage", "lightning_fabric", "jsonargparse", "train", "compress", "export")
+HEAVY = ("torch", "onnx", "scipy", "skimage", "lightning_fabric", "tyro", "train", "compress", "export")
 
 
 def module_name(path: Path) -> str:

@@ -2,4 +2,4 @@
 
 from tadsr.extras import require
 
-require("train", "torch", "safetensors", "lightning_fabric", "jsonargparse")
+require("train", "torch", "safetensors", "lightning_fabric", "tyro")

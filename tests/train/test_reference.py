@@ -270,8 +270,8 @@ def _other_teacher(folder: Path) -> Path:
     ("option", "message"),
     [
         ("--data.crop=96", "give a multiple of 64"),
-        ("--model.swin_unet.num_res_blocks=[1]", r"--model\.swin_unet: 2 widths and 1 blocks"),
-        ("--model.vq.ddconfig.num_res_blocks=[1]", r"--model\.vq\.ddconfig: 3 widths and 1 blocks"),
+        ("--model.swin_unet.num_res_blocks 1 1 1", r"--model\.swin_unet: 2 widths and 3 blocks"),
+        ("--model.vq.ddconfig.num_res_blocks 1 1", r"--model\.vq\.ddconfig: 3 widths and 2 blocks"),
         ("--model.swin_unet.image_size=9", "give a multiple of 2"),
         ("--model.swin_unet.lq_size=40", "must be image_size=16 times a power of two"),
         ("--model.swin_unet.cond_mask=true", "inpainting is not trained here"),
@@ -280,7 +280,7 @@ def _other_teacher(folder: Path) -> Path:
 )
 def test_sizes_that_cannot_work_are_refused_before_the_work(option: str, message: str, folder: Path) -> None:
     with pytest.raises(TrainError, match=message):
-        parse(DistillSettings, "train.distill", "", [*arguments(folder), option])
+        parse(DistillSettings, "train.distill", "", [*arguments(folder), *option.split()])
 
 
 @pytest.mark.parametrize("option", ["--model.swin_unet.model_channels=40", "--model.vq.ddconfig.ch=40"])

@@ -1,5 +1,6 @@
 """Presets: YAML files with a section per stage, and sections that all stages share."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,18 @@ RENAMED = {
 """Settings of earlier versions and their names of today: in a run to be resumed they are read, elsewhere refused."""
 
 
-def now_called(key: str) -> str | None:
-    """What to write for a setting of an earlier version, as the end of an error message; None for any other."""
-    return f", which is {RENAMED[key]} now;" if key in RENAMED else None
+def hint(key: str, known: Collection[str], prefix: str = "") -> str:
+    """The middle of a message about an unknown key: its name of today, its group's use, or the nearest known key."""
+    if key in RENAMED:
+        return f", which is {prefix}{RENAMED[key]} now;"
+    if any(other.startswith(f"{key}.") for other in known):
+        return ", it is a group of keys;"
+    return did_you_mean(prefix + key, [prefix + other for other in known])
+
+
+def preset_names() -> list[str]:
+    """The presets that the project brings."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
@@ -34,10 +44,10 @@ def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
     """
     path = Path(preset) if preset.endswith((".yaml", ".yml")) else PRESETS / f"{preset}.yaml"
     if not path.is_file():
-        known = sorted(p.stem for p in PRESETS.glob("*.yaml"))
-        hint = did_you_mean(preset, known)
+        known = preset_names()
         raise TrainError(
-            f"{preset}: no such preset{hint} choose one of {', '.join(known)}, or give the path of a YAML file"
+            f"{preset}: no such preset{did_you_mean(preset, known)} choose one of {', '.join(known)}, or give the path "
+            "of a YAML file"
         )
     try:
         sections = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -48,8 +58,8 @@ def preset_defaults(preset: str, stage: str) -> dict[str, Any]:
     allowed = dict.fromkeys((*SHARED, *STAGES, stage))
     for name in sections:
         if name not in allowed:
-            hint = did_you_mean(str(name), allowed)
-            raise TrainError(f"{path}: unknown section {name}{hint} there are {', '.join(allowed)}")
+            nearest = did_you_mean(str(name), allowed)
+            raise TrainError(f"{path}: unknown section {name}{nearest} there are {', '.join(allowed)}")
     shared = {name: sections[name] for name in SHARED if name in sections}
     return flatten(shared) | flatten(sections.get(stage, {}))
 

@@ -1,26 +1,23 @@
 """Settings of a training run: a preset (YAML), then whatever the command line overrides."""
 
-import argparse
-import json
 import math
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal, TypeVar
 
-from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+import tyro
 
 from tadsr import commands
 from train.data.crops import CropSettings
 from train.data.degradation import DegradationSettings
 from train.data.photos import Licences
 from train.diffusion.process import ScheduleConfig
+from train.engine.command_line import as_words, read
 from train.engine.errors import TrainError
-from train.engine.presets import now_called, preset_defaults
+from train.engine.presets import flatten, hint, preset_defaults, preset_names
 from train.engine.processes import world_size
-from train.engine.suggestions import did_you_mean, readable
 from train.networks.autoencoder import AutoencoderConfig
 from train.networks.lr_encoder import LREncoderConfig
 from train.networks.swin_unet import SwinUNetConfig
@@ -31,8 +28,6 @@ SCALE = 4
 """That of every preset but the one for faces."""
 SMALLEST_CROP = 48
 """The degradation's largest filter, on the LR grid, must be reflected at the borders."""
-
-set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the docstrings under the fields are the help texts
 
 
 @dataclass(frozen=True)
@@ -142,42 +137,44 @@ class TrainingSettings(StageSettings):
 T = TypeVar("T", bound=StageSettings)
 
 
+@dataclass(frozen=True)
+class _Preset:
+    preset: str = "mobile"
+
+
 def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] | None = None) -> T:
     """The settings of ``python -m train.<stage>``: defaults, then the preset's sections, then the command line.
 
-    Exits with code 2 and one line for an unknown key or a bad value. Raises ``TrainError`` for a preset that is not
-    there or holds an unknown key.
+    ``argv`` are the words after the command's name; without, those of this process. Raises ``TrainError`` in one line
+    for an unknown key or a bad value, of the preset or of the command line.
     """
-    argv = _as_users_write(sys.argv[1:] if argv is None else argv, settings)
-    parser = _Parser(
-        prog=commands.prog(stage), description=description, usage="%(prog)s --photos DIR --out DIR [options]"
-    )
-    parser.add_argument("--preset", default="mobile", help="name of a preset, or the path of a YAML file of that shape")
-    parser.add_class_arguments(settings, None)
-    chosen = argparse.ArgumentParser(add_help=False)
-    chosen.add_argument("--preset", default="mobile")
-    known, _ = chosen.parse_known_args(argv)
-    defaults = preset_defaults(str(known.preset), stage.rpartition(".")[2])
-    _check_preset(settings, str(known.preset), defaults)
-    parser.set_defaults(defaults)
-    values = parser.instantiate(parser.parse_args(argv))
-    made = settings(**{field.name: values[field.name] for field in fields(settings)})
+    help_of = f"`{commands.prog(stage)} --help`"
+    chosen, words = read(_Preset, sys.argv[1:] if argv is None else argv, add_help=False)
+    preset = preset_defaults(chosen.preset, stage.rpartition(".")[2])
+    try:
+        defaults, unknown = read(settings, ["--out=.", "--photos=.", *as_words(preset)])
+    except TrainError as error:
+        raise TrainError(f"preset {chosen.preset}: {error}; see {help_of}") from error
+    known = flatten(asdict(defaults))
+    if unknown:
+        key = unknown[0].partition("=")[0].removeprefix("--")
+        raise TrainError(f"preset {chosen.preset}: unknown key {key}{hint(key, known)} {help_of} shows all keys")
+    try:
+        made, unknown = read(
+            settings,
+            words,
+            prog=commands.prog(stage),
+            description=f"{description} --preset NAME takes a preset ({', '.join(preset_names())}), or a YAML file.",
+            default=replace(defaults, out=tyro.MISSING, photos=tyro.MISSING),
+        )
+    except TrainError as error:
+        raise TrainError(f"{error}; see {help_of}") from error
+    if unknown:
+        option = unknown[0].partition("=")[0]
+        key = option.removeprefix("--").replace("-", "_")
+        raise TrainError(f"{option}: no such option{hint(key, known, '--').replace('_', '-')} see {help_of}")
     check(made)
     return made
-
-
-def _as_users_write(argv: Sequence[str], settings: type[StageSettings]) -> list[str]:
-    """``--keep-float`` for ``--keep_float``, and ``--ptq`` alone for ``--ptq true``."""
-    switches = {f"--{field.name}" for field in fields(settings) if isinstance(field.default, bool)}
-    found: list[str] = []
-    for word, following in zip(argv, [*argv[1:], "--"], strict=True):
-        name, equals, value = word.partition("=")
-        if name.startswith("--"):
-            name = f"--{name[2:].replace('-', '_')}"
-            if name in switches and not equals and following.startswith("--"):
-                equals, value = "=", "true"
-        found.append(f"{name}{equals}{value}")
-    return found
 
 
 def preset_model(preset: str) -> Model:
@@ -237,38 +234,3 @@ def _check_levels(model: Model) -> None:
     side, halved = model.swin_unet.image_size, 1 << (len(model.swin_unet.channel_mult) - 1)
     if side < halved or side % halved:
         raise TrainError(f"--model.swin_unet.image_size {side}: its levels halve it; give a multiple of {halved}")
-
-
-def _check_preset(settings: type[StageSettings], preset: str, defaults: Mapping[str, Any]) -> None:
-    """Raise ``TrainError`` where a preset has an unknown key or a bad value: defaults are not looked at by parsing."""
-    parser = _Parser(exit_on_error=False)
-    parser.add_class_arguments(settings, None)
-    known = [option.removeprefix("--") for option in parser.options()]
-    for key in defaults:
-        if key not in known:
-            hint = now_called(key) or did_you_mean(key, known)
-            raise TrainError(f"preset {preset}: unknown key {key}{hint} --help shows all keys")
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in defaults.items()}
-    try:
-        parser.parse_args(["--out=o", "--photos=p", *(f"--{key}={text}" for key, text in texts.items())])
-    except ArgumentError as error:
-        raise TrainError(f"preset {preset}: {readable(str(error))}") from error
-
-
-class _Parser(ArgumentParser):
-    def options(self) -> list[str]:
-        """What may be set: "--lr", "--model.diffusion.steps"."""
-        return [option for action in self._actions for option in action.option_strings if not option.endswith("help")]
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """One line, where the library would list every option first."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message, re.IGNORECASE)
-        if unknown:
-            hint = now_called(unknown[1].removeprefix("--")) or did_you_mean(unknown[1], self.options())
-            line = f"{unknown[1]}: no such option{hint}"
-        else:
-            line = f"{readable(message)};"
-        sys.stderr.write(f"error: {line} see `{self.prog} --help`\n")
-        sys.exit(2)
