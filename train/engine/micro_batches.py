@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class PartialBuffers:
     """What networks note in their buffers while micro-batches pass, as if the whole batch had passed at once.
 
-    Every part of a round starts from the same buffers, and their mean is kept: spectral norm's power iteration then
-    runs as often as with one batch, and statistics are those of all parts.
+    Every part of an optimiser step starts from the same buffers, and their mean is kept: spectral norm's power
+    iteration then runs as often as with one batch, and statistics are those of all parts.
     """
 
     def __init__(self, networks: Iterable[nn.Module], parts: int) -> None:
@@ -41,6 +41,6 @@ class PartialBuffers:
         return [getattr(module, name).clone() for module, name in self._places()]
 
     def _set(self, values: Iterable[Tensor]) -> None:
-        """New tensors, not new values: the graph of a later round may still need the old."""
+        """New tensors, not new values: the graph of a later optimiser step may still need the old."""
         for (module, name), value in zip(list(self._places()), values, strict=True):
             setattr(module, name, value)

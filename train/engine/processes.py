@@ -1,10 +1,9 @@
 """One process or many: what ``torchrun`` started, and what the processes of a run share.
 
-Every process holds whole replicas. Their gradients are averaged once per move of a trainable, after its last
-micro-batch.
+Every process holds whole replicas. Their gradients are averaged once per optimiser step, after its last micro-batch.
 PyTorch's ``DistributedDataParallel`` would do it while backward still runs, but counts on every forward being followed
-by its own backward: it cannot know a network that is used frozen in another's turn, or a student whose forward comes
-before the discriminator's move and whose backward after it. What its overlap would save is small here, where most of a
+by its own backward: it cannot know a network that is used frozen in another's step, or a student whose forward comes
+before the discriminator's step and whose backward after it. What its overlap would save is small here, where most of a
 step is the frozen teacher's.
 """
 

@@ -41,6 +41,7 @@ class State:
         self.networks: dict[str, nn.Module] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.wrapped_optimisers: dict[str, Any] = {}
+        self._unchecked: list[tuple[str, list[str], Tensor]] = []
         for name, trainable in task.trainables.items():
             network = channels_last(trainable.network, self.fabric.device)
             processes.start_equal(self.fabric, _floats([*network.parameters(), *network.buffers()]))
@@ -69,12 +70,14 @@ class State:
         """One step of every trainable -> means over the global batch of the loss terms and of what is watched, and
         every gradient's norm before clipping.
 
-        The micro-batches go through the rounds side by side, for a later round must see what an earlier one moved.
+        Each optimiser step takes all micro-batches before the next one begins, since what it computes may depend on
+        weights that the one before has changed. Raises ``TrainError`` for a loss or gradient that is not finite, before
+        it reaches the weights that are averaged and exported.
         """
-        side_by_side = [self.task.optimiser_steps(part, noise) for part, noise in self._parts(step, batch)]
+        parts = [self.task.optimiser_steps(part, noise) for part, noise in self._parts(step, batch)]
         measures: dict[str, Tensor] = {}
-        while (turn := self._round(step, side_by_side)) is not None:
-            measures |= turn
+        while (latest := self._optimiser_step(step, parts)) is not None:
+            measures |= latest
         processes.average(
             self.fabric, (buffer for network in self.networks.values() for buffer in _floats(network.buffers()))
         )
@@ -88,34 +91,34 @@ class State:
             noise = Noise(self.settings.seed, step, fabric.device, fabric.global_rank * n + i, fabric.world_size * n)
             yield dict(zip(batch, part, strict=True)), noise
 
-    def _round(self, step: int, side_by_side: list[Iterator[OptimiserStep]]) -> dict[str, Tensor] | None:
-        """One trainable's move on the whole batch -> its measures, or None where the step has no more rounds."""
-        buffers = PartialBuffers(self.networks.values(), len(side_by_side))
+    def _optimiser_step(self, step: int, parts: list[Iterator[OptimiserStep]]) -> dict[str, Tensor] | None:
+        """One optimiser step of one trainable, on the whole batch -> its measures, or None where none is left."""
+        buffers = PartialBuffers(self.networks.values(), len(parts))
         measured: list[Tensor] = []
-        for i, rounds in enumerate(side_by_side):
+        for i, part in enumerate(parts):
             buffers.start(i)
             with self.fabric.autocast():
-                turn = next(rounds, None)
-            if turn is None:
+                latest = next(part, None)
+            if latest is None:
                 return None
             if i == 0:
-                self.wrapped_optimisers[turn.trainable].zero_grad(set_to_none=True)
-            for output in turn.outputs.values():
+                self.wrapped_optimisers[latest.trainable].zero_grad(set_to_none=True)
+            for output in latest.outputs.values():
                 output.retain_grad()
-            self.fabric.backward(torch.stack(list(turn.terms.values())).sum() / len(side_by_side))
-            values = turn.terms | turn.watched | self._gradient_norms(turn, len(side_by_side))
+            self.fabric.backward(torch.stack(list(latest.terms.values())).sum() / len(parts))
+            values = latest.terms | latest.watched | self._gradient_norms(latest, len(parts))
             measured.append(torch.stack([value.detach().float() for value in values.values()]))
             buffers.end()
-        assert turn is not None
+        assert latest is not None
         buffers.keep_mean()
-        gradients = (weight.grad for weight in self.networks[turn.trainable].parameters())
+        gradients = (weight.grad for weight in self.networks[latest.trainable].parameters())
         means = torch.stack(measured).mean(0)
         processes.average(self.fabric, [means, *(gradient for gradient in gradients if gradient is not None)])
-        measures = dict(zip(values, means.unbind(), strict=True))
-        self._check_finite(step, "loss", {name: measures[name] for name in turn.terms})
-        return measures | self._move(step, turn.trainable)
+        self._unchecked.append(("loss", list(latest.terms), means[: len(latest.terms)]))
+        return dict(zip(values, means.unbind(), strict=True)) | self._update(step, latest.trainable)
 
-    def _move(self, step: int, trainable: str) -> dict[str, Tensor]:
+    def _update(self, step: int, trainable: str) -> dict[str, Tensor]:
+        """Change the trainable's weights by its averaged gradient -> the gradient's norm."""
         optimiser, network = self.wrapped_optimisers[trainable], self.task.trainables[trainable].network
         for group in self.optimisers[trainable].param_groups:
             group["lr"] = self.settings.lr * learning_rate_factor(step, self.settings)
@@ -123,17 +126,19 @@ class State:
         assert norm is not None
         scaler = self._scaler()
         if scaler is None:
-            self._check_finite(step, "gradient of", {trainable: norm})
+            self._unchecked.append(("gradient of", [trainable], norm.reshape(1)))
+        if self.networks[trainable] is self.leader:
+            self._check_finite(step)
         optimiser.step()  # with a scaler it does nothing where the gradient is not finite, and the scale is halved
         return {f"{trainable}_gradient_norm": norm} | (
             {} if scaler is None else {"loss_scale": torch.tensor(scaler.get_scale())}
         )
 
-    def _gradient_norms(self, turn: OptimiserStep, parts: int) -> dict[str, Tensor]:
+    def _gradient_norms(self, latest: OptimiserStep, parts: int) -> dict[str, Tensor]:
         """The norm of each term's gradient with respect to the trainable's output: of one sample's loss, on average."""
         scaler = self._scaler()
         back = parts / (1.0 if scaler is None else scaler.get_scale())
-        gradients = {name: output.grad for name, output in turn.outputs.items() if output.grad is not None}
+        gradients = {name: output.grad for name, output in latest.outputs.items() if output.grad is not None}
         return {f"{name}_gradient_norm": back * g.float().flatten(1).norm(dim=1).sum() for name, g in gradients.items()}
 
     def _scaler(self) -> torch.amp.GradScaler | None:
@@ -141,13 +146,20 @@ class State:
         scaler: torch.amp.GradScaler | None = getattr(self.fabric.strategy.precision, "scaler", None)
         return scaler
 
-    def _check_finite(self, step: int, what: str, values: Mapping[str, Tensor]) -> None:
-        if torch.isfinite(torch.stack(list(values.values())).sum()):
-            return
-        bad = ", ".join(name for name, value in values.items() if not torch.isfinite(value)) or ", ".join(values)
-        checkpoint = self.settings.out / CHECKPOINT
-        kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "there is no checkpoint"
-        raise TrainError(f"{self.task.name}: {what} {bad} is not finite at step {step}; {kept}; try a lower --lr")
+    def _check_finite(self, step: int) -> None:
+        """Look at all losses and gradients since the last call, in the order of their making.
+
+        They are read at once, for every reading makes the host wait for the device.
+        """
+        finite = iter(torch.isfinite(torch.cat([values for _, _, values in self._unchecked])).tolist())
+        for what, names, _ in self._unchecked:
+            if bad := [name for name in names if not next(finite)]:
+                checkpoint = self.settings.out / CHECKPOINT
+                kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "there is no checkpoint"
+                raise TrainError(
+                    f"{self.task.name}: {what} {', '.join(bad)} is not finite at step {step}; {kept}; try a lower --lr"
+                )
+        self._unchecked.clear()
 
     def save(self, step: int) -> None:
         """Write the averaged weights as the files that other stages read, and the checkpoint."""

@@ -1,4 +1,4 @@
-"""What a stage brings to the training loop: its trainables, and the rounds of a step."""
+"""What a stage brings to the training loop: its trainables, and the optimiser steps of a training step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from train.engine.noise import Noise
 
 
 class OptimiserStep(NamedTuple):
-    """One trainable's move."""
+    """One step of one trainable's optimiser: what it minimises."""
 
     trainable: str
     terms: dict[str, Tensor]
@@ -24,9 +24,11 @@ class OptimiserStep(NamedTuple):
 
 @dataclass
 class Trainable:
-    """A network that is trained. The loop replaces ``network`` by a wrapped one (device, precision)."""
+    """A network that is trained."""
 
     network: nn.Module
+    """From the start of the loop Fabric's wrapper, which computes in the run's precision; ``network.module`` is the
+    network then."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of AdamW's moments."""
 
@@ -43,8 +45,10 @@ class Task(Protocol):
         """Move the frozen helpers to the device."""
 
     def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
-        """Who moves in this step, one after the other; a round is computed after those before it were applied.
+        """The optimiser steps of a training step, the first trainable's last.
 
+        What follows a ``yield`` runs when the weights that it was about have changed: so a generator's loss sees the
+        discriminator as its step has left it.
         ``batch`` may be a part of the global one. Take what is random from ``random`` only, and let every term be a
         mean over samples: the parts' means are averaged.
         """

@@ -31,26 +31,26 @@ class LatentDiscriminator:
     scales: Reduction
 
     def discriminator_step(
-        self, real: Tensor, fake: Tensor, given: Condition, t: Tensor, noise: Tensor
+        self, real: Tensor, fake: Tensor, condition: Condition, t: Tensor, noise: Tensor
     ) -> OptimiserStep:
-        """Eq. 12: the discriminator's own move, on both latents at t with the same noise."""
+        """Eq. 12 for the discriminator, on both latents at t with the same noise."""
         with torch.no_grad():
-            features = [self._features(z_0.detach(), given, t, noise) for z_0 in (real, fake)]
-        real_logits, fake_logits = (self.trainable.network(each, t) for each in features)
+            features = [self._features(z_0.detach(), condition, t, noise) for z_0 in (real, fake)]
+        real_logits, fake_logits = (self.trainable.network(maps, t) for maps in features)
         watched = {"logits_real": _mean(real_logits), "logits_fake": _mean(fake_logits)}
         loss = discriminator_loss(real_logits, fake_logits, self.scales)
         return OptimiserStep("discriminator", {"discriminator": loss}, watched)
 
-    def generator_loss(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> Tensor:
+    def generator_loss(self, z_0: Tensor, condition: Condition, t: Tensor, noise: Tensor) -> Tensor:
         """Eq. 11, best at the t and noise that the discriminator has just seen; the gradient is that of ``z_0``."""
         with frozen(self.trainable.network):
-            logits = self.trainable.network(self._features(z_0, given, t, noise), t)
+            logits = self.trainable.network(self._features(z_0, condition, t, noise), t)
         return generator_loss(logits, self.scales)
 
-    def _features(self, z_0: Tensor, given: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
+    def _features(self, z_0: Tensor, condition: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
         """Enc(z_t, t, y): the frozen teacher encoder's output of every level."""
-        z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
-        return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *given)
+        z_t = diffusion.forward_process(self.schedule, z_0, condition.z_y, t, noise)
+        return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *condition)
 
 
 def _mean(logits: list[Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ class PictureDiscriminator:
     """A ``PatchDiscriminator``."""
 
     def discriminator_step(self, real: Tensor, fake: Tensor) -> OptimiserStep:
-        """The discriminator's own move: the hinge loss of Eq. 12."""
+        """Eq. 12's hinge loss for the discriminator."""
         logits = self.trainable.network(torch.cat([real, fake.detach()]))
         real_logits, fake_logits = logits.chunk(2)
         loss = discriminator_loss([real_logits], [fake_logits])

@@ -232,3 +232,49 @@ def test_compiled_networks_train_alike_and_keep_their_names(folder: Path, tmp_pa
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     assert_same_run(plain, compiled, tolerance=1e-3)
     assert load_file(plain / "student.safetensors").keys() == load_file(compiled / "student.safetensors").keys()
+
+
+class Diverging:
+    """A discriminator's weight, and a student's whose second loss term becomes infinite in step 3."""
+
+    name = "diverging"
+
+    def __init__(self, bad: str) -> None:
+        self.bad = bad
+        self.steps = 0
+        self.trainables = {name: Trainable(torch.nn.Linear(1, 1, bias=False)) for name in ("student", "discriminator")}
+
+    def to(self, device: torch.device) -> None:
+        """Nothing."""
+
+    def optimiser_steps(self, batch: dict[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
+        value = batch["hq"].mean().view(1, 1)
+        outputs = {name: trainable.network(value).sum() for name, trainable in self.trainables.items()}
+        infinite = float("inf") if self.steps == 3 else 1.0
+        self.steps += 1
+        yield OptimiserStep(
+            "discriminator", {"real": outputs["discriminator"] * (infinite if self.bad == "real" else 1)}
+        )
+        terms = {"l1": outputs["student"], "score": outputs["student"] * (infinite if self.bad == "score" else 1)}
+        if self.bad == "gradient of student" and infinite > 1:
+            terms["score"] = (0 * outputs["student"]).clamp(min=0).sqrt()  # finite, with a slope that is not
+        yield OptimiserStep("student", terms)
+
+    def exports(self, network: torch.nn.Module) -> dict[str, torch.nn.Module]:
+        return {}
+
+
+@pytest.mark.parametrize("bad", ["real", "score", "gradient of student"])
+def test_what_is_not_finite_ends_the_run_before_the_weights_that_are_kept(
+    bad: str, folder: Path, tmp_path: Path
+) -> None:
+    argv = options(folder, "train.teacher", tmp_path / "out", "--picture_every=99", "--steps=9", "--save-every=2")
+    chosen = parse(TeacherSettings, "train.teacher", "", argv)
+    task: Any = Diverging(bad)
+    with pytest.raises(TrainError) as error:
+        train(task, chosen, training_crops(chosen, degraded=False))
+    what = bad if bad.startswith("gradient") else f"loss {bad}"
+    assert f"diverging: {what} is not finite at step 3; the last good checkpoint is " in str(error.value)
+    assert task.trainables["student"].network.module.weight.isfinite().all()
+    assert [line["step"] for line in losses(tmp_path / "out")] == [0, 1, 2]
+    assert all(value.isfinite().all() for value in load_file(tmp_path / "out" / "checkpoint.safetensors").values())
