@@ -91,4 +91,4 @@ def test_the_whole_recipe_in_minutes(tmp_path: Path) -> None:
     assert {artifact.precision for artifact in made.artifacts} == {"fp32", "int8"}
     assert runtime.load(tmp_path / "run/mobile.tadsr").manifest.provenance["quantisation"]
     again = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert again.stdout.count("done before") == 10
+    assert again.stdout.count("done before") == 11
