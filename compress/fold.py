@@ -25,7 +25,7 @@ from tadsr import commands
 from tadsr.program import ProgramMetadata, program_name
 from train.data.crops import Picture, random_crop
 from train.data.teacher_samples import file_hash
-from train.diffusion import process as diffusion
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import OFFICIAL, Sampling, network_identity
 from train.engine.errors import TrainError
 from train.engine.pretrained import load_autoencoder
@@ -133,7 +133,7 @@ def _reference(settings: FoldSettings, student: SwinUNet, sampling: Sampling, co
     autoencoder = load_autoencoder(settings.autoencoder, settings.model)
     if not isinstance(autoencoder, VQAutoencoder):
         raise TrainError(f"{settings.autoencoder}: this student belongs to a VQ autoencoder; give its file")
-    network = fold_reference(autoencoder, student, diffusion.schedule(sampling.diffusion), settings.tile, settings.seed)
+    network = fold_reference(autoencoder, student, make_schedule(sampling.diffusion), settings.tile, settings.seed)
     return write_reference(network, settings, command)
 
 

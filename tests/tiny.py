@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.reference.seeded_weights import seed_network
 from train.data.drawn import draw
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.checkpoints import describe, save_network
 from train.engine.presets import PRESETS
 from train.engine.run_folder import plain

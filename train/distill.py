@@ -1,7 +1,7 @@
 """``python -m train.distill``: turn the multi-step teacher into a one-step student.
 
 TAD-SR (He et al., arXiv 2408.07476), Eq. 6-13 and Algorithm 1, and its baselines on the same loop: SinSR's terms, SDS
-in place of HSD, a discriminator that is not told the time.
+in place of HSD, a discriminator that does not know the time.
 """
 
 import copy
@@ -19,9 +19,10 @@ from torch.utils.data import Dataset
 from tadsr import commands
 from train.data.crops import Sample
 from train.data.teacher_samples import TeacherSamples, holds_samples
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import Condition, bind, condition, scale_of
 from train.diffusion.pixels import enlarge, to_model, to_picture
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import load_unet
 from train.engine.errors import TrainError
 from train.engine.loop import train
@@ -59,7 +60,7 @@ class DistillSettings(TrainingSettings):
     score: Literal["hsd", "sds", "none"] = "hsd"
     """Score distillation: "hsd" is Eq. 7-8, "sds" the ablation's baseline."""
     discriminator: Literal["time-aware", "plain", "none"] = "time-aware"
-    """"time-aware" is Eq. 9-10; "plain" has heads that are not told the time, the ablation's baseline."""
+    """"time-aware" is Eq. 9-10; "plain" has heads that do not know the time, the ablation's baseline."""
     lambda_1: float = 1.0
     """Weight of the score distillation; the paper's is 1 for real-world pictures, 0.1 for faces."""
     lambda_2: float = 0.02
@@ -72,7 +73,7 @@ class DistillSettings(TrainingSettings):
 class Step:
     """What all terms of one step share; latents are [N, C, h, w]."""
 
-    given: Condition
+    conditions: Condition
     z_0: Tensor
     """The latent of HQ."""
     noise: Tensor
@@ -85,7 +86,7 @@ class Step:
 
 
 class DistillTask:
-    """The student learns; with a discriminator the two move in turn, the discriminator first."""
+    """The student learns; with a discriminator the two are trained in alternation, the discriminator first."""
 
     name = "distill"
 
@@ -95,7 +96,7 @@ class DistillTask:
         self.teacher, sampling = load_teacher(settings.teacher, settings.model)
         self.scale = scale_of(self.autoencoder, self.teacher)
         self.diffusion = sampling.diffusion
-        self.schedule = diffusion.schedule(self.diffusion)
+        self.schedule = make_schedule(self.diffusion)
         torch.manual_seed(settings.seed)
         self.trainables = {"student": Trainable(self._new_student())}
         self.adversary: LatentDiscriminator | None = None
@@ -133,11 +134,11 @@ class DistillTask:
         if self.settings.objective == "sinsr":
             yield OptimiserStep("student", self._sinsr(step))
             return
-        seen = {"distill": _own(step.student_z_0)}
+        seen = {"distill": _view(step.student_z_0)}
         terms = {"distill": vanilla_distillation(seen["distill"], step.teacher_z_0)}
         watched: dict[str, Tensor] = {}
         if self.settings.score != "none":
-            seen["score"] = _own(step.student_z_0)
+            seen["score"] = _view(step.student_z_0)
             gradient = self._score_gradient(step, random)
             terms["score"] = self.settings.lambda_1 * hsd.surrogate_loss(gradient, seen["score"])
             watched["score_gradient"] = gradient.abs().mean()
@@ -145,38 +146,38 @@ class DistillTask:
             t = self._times(self.schedule.steps, step, random)
             fresh = self.settings.paper.discriminator_noise == "fresh"
             noise = random.normal(step.noise.shape) if fresh else step.noise
-            yield self.adversary.discriminator_step(step.z_0, step.student_z_0, step.given, t, noise)
-            seen["adversarial"] = _own(step.student_z_0)
-            judged = self.adversary.generator_loss(seen["adversarial"], step.given, t, noise)
-            terms["adversarial"] = self.settings.lambda_2 * judged
+            yield self.adversary.discriminator_step(step.z_0, step.student_z_0, step.conditions, t, noise)
+            seen["adversarial"] = _view(step.student_z_0)
+            adversarial = self.adversary.generator_loss(seen["adversarial"], step.conditions, t, noise)
+            terms["adversarial"] = self.settings.lambda_2 * adversarial
         yield OptimiserStep("student", terms, watched, seen)
 
     def _sample(self, batch: Mapping[str, Tensor], random: Noise) -> Step:
         """Algorithm 1, lines 4-9."""
-        given = condition(self.autoencoder, batch["lq"], self.scale)
+        conditions = condition(self.autoencoder, batch["lq"], self.scale)
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
         noise = batch["noise"] if "noise" in batch else random.normal(z_0.shape)
         last = torch.full((len(z_0),), self.schedule.steps - 1, device=z_0.device)
         if self.settings.paper.z_T == "prior":
-            z_T = diffusion.prior_sample(self.schedule, given.z_y, noise)
+            z_T = process.prior_sample(self.schedule, conditions.z_y, noise)
         else:
-            z_T = diffusion.forward_process(self.schedule, z_0, given.z_y, last, noise)
-        teacher_z_0 = batch["teacher_z_0"] if "teacher_z_0" in batch else self.sample_teacher(given, z_T)
-        student = bind(self.trainables["student"].network, given)
-        if self.settings.accumulate > 1:  # all micro-batches wait for the discriminator's move: too much to keep
+            z_T = process.forward_process(self.schedule, z_0, conditions.z_y, last, noise)
+        teacher_z_0 = batch["teacher_z_0"] if "teacher_z_0" in batch else self.sample_teacher(conditions, z_T)
+        student = bind(self.trainables["student"].network, conditions)
+        if self.settings.accumulate > 1:  # all micro-batches wait for the discriminator: too much to keep
             student = partial(checkpoint, student, use_reentrant=False)
-        student_z_0 = student(diffusion.scale_input(self.schedule, z_T, last), last)
-        return Step(given, z_0, noise, z_T, teacher_z_0, student_z_0)
+        student_z_0 = student(process.scale_input(self.schedule, z_T, last), last)
+        return Step(conditions, z_0, noise, z_T, teacher_z_0, student_z_0)
 
     @torch.no_grad()
-    def sample_teacher(self, given: Condition, z_T: Tensor) -> Tensor:
+    def sample_teacher(self, conditions: Condition, z_T: Tensor) -> Tensor:
         """The teacher's multi-step deterministic sample from z_T -> z_0; Eq. 3, all steps."""
-        denoiser = bind(self.teacher, given)
-        return diffusion.last_sample(diffusion.deterministic_steps(self.schedule, denoiser, given.z_y, z_T)).float()
+        denoiser = bind(self.teacher, conditions)
+        return process.last_sample(process.deterministic_steps(self.schedule, denoiser, conditions.z_y, z_T)).float()
 
     def _sinsr(self, step: Step) -> dict[str, Tensor]:
-        student = bind(self.trainables["student"].network, step.given)
+        student = bind(self.trainables["student"].network, step.conditions)
         terms = sinsr_terms(student, self.schedule, step.z_T, step.teacher_z_0, step.z_0)
         return {
             "distill": terms.distillation.mean(),
@@ -186,18 +187,18 @@ class DistillTask:
 
     def _score_gradient(self, step: Step, random: Noise) -> Tensor:
         """Eq. 7-8, or the baseline without its teacher branch: one sample's gradient, [N, C, h, w]."""
-        paper, teacher = self.settings.paper, bind(self.teacher, step.given)
+        paper, teacher = self.settings.paper, bind(self.teacher, step.conditions)
         student_z_0, noise = step.student_z_0.detach().float(), random.normal(step.noise.shape)
         if self.settings.score == "sds":
             t = self._times(self.schedule.steps, step, random)
-            return sds_gradient(teacher, self.schedule, student_z_0, step.given.z_y, t, noise, paper.hsd_weight)
+            return sds_gradient(teacher, self.schedule, student_z_0, step.conditions.z_y, t, noise, paper.hsd_weight)
         t = self._times(largest_hsd_time(self.schedule.steps, paper.hsd_t_max) + 1, step, random)
         return hsd.score_distillation(
             teacher,
             self.schedule,
             student_z_0,
             step.teacher_z_0,
-            step.given.z_y,
+            step.conditions.z_y,
             t,
             noise,
             paper.hsd_weight,
@@ -208,10 +209,10 @@ class DistillTask:
         return random.times(below, len(step.z_0))
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        given = condition(self.autoencoder, batch["lq"], self.scale)
-        noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
-        teacher_z_0 = self.sample_teacher(given, diffusion.prior_sample(self.schedule, given.z_y, noise))
-        student_z_0 = diffusion.one_step(self.schedule, bind(network, given), given.z_y, noise)
+        conditions = condition(self.autoencoder, batch["lq"], self.scale)
+        noise = torch.randn(conditions.z_y.shape, generator=torch.Generator().manual_seed(0)).to(conditions.z_y.device)
+        teacher_z_0 = self.sample_teacher(conditions, process.prior_sample(self.schedule, conditions.z_y, noise))
+        student_z_0 = process.one_step(self.schedule, bind(network, conditions), conditions.z_y, noise)
         return {
             "bicubic": to_picture(enlarge(to_model(batch["lq"]), self.scale)),
             "teacher": to_picture(self.autoencoder.decode(teacher_z_0)),
@@ -227,8 +228,8 @@ class DistillTask:
         return {"diffusion": asdict(self.diffusion), "sampling": {"steps": 1}, "distillation": chosen}
 
 
-def _own(z_0: Tensor) -> Tensor:
-    """The same latents as a tensor of their own, whose gradient is that of one term alone."""
+def _view(z_0: Tensor) -> Tensor:
+    """A view of the latents, whose gradient is that of one term alone."""
     return z_0.view_as(z_0)
 
 

@@ -65,10 +65,10 @@ class _Sampler:
         """The pictures in 8 bits, which is what they are made of; latents in 16, the noise rounded before its use."""
         state = int(SeedSequence([self._seed, number]).generate_state(1, "uint64")[0])
         with self._fabric.autocast():
-            given = condition(self._task.autoencoder, crops["lq"].to(self._fabric.device), self._task.scale)
-            noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(state % 2**63)).half()
+            conditions = condition(self._task.autoencoder, crops["lq"].to(self._fabric.device), self._task.scale)
+            noise = torch.randn(conditions.z_y.shape, generator=torch.Generator().manual_seed(state % 2**63)).half()
             teacher_z_0 = self._task.sample_teacher(
-                given, prior_sample(self._task.schedule, given.z_y, noise.to(given.z_y))
+                conditions, prior_sample(self._task.schedule, conditions.z_y, noise.to(conditions.z_y))
             )
         pictures = {name: (crops[name] * 255).round().to(torch.uint8) for name in ("hq", "lq")}
         return pictures | {"noise": noise, "teacher_z_0": teacher_z_0.half().cpu()}

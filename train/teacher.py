@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tadsr import commands
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import bind, condition, scale_of
 from train.diffusion.pixels import enlarge, to_model, to_picture
+from train.diffusion.schedule import make_schedule
 from train.engine.loop import train
 from train.engine.noise import Noise
 from train.engine.pretrained import load_autoencoder, load_teacher, start_from
@@ -41,7 +42,7 @@ class TeacherTask:
 
     def __init__(self, settings: TeacherSettings) -> None:
         self.settings = settings
-        self.schedule = diffusion.schedule(settings.model.diffusion)
+        self.schedule = make_schedule(settings.model.diffusion)
         self.autoencoder = load_autoencoder(settings.autoencoder, settings.model)
         torch.manual_seed(settings.seed)
         teacher = build_unet(settings.model.family_teacher, self.autoencoder.latent_channels)
@@ -54,21 +55,21 @@ class TeacherTask:
         channels_last(self.autoencoder, device)
 
     def optimiser_steps(self, batch: Mapping[str, Tensor], random: Noise) -> Iterator[OptimiserStep]:
-        given = condition(self.autoencoder, batch["lq"], self.scale)
+        conditions = condition(self.autoencoder, batch["lq"], self.scale)
         with torch.no_grad():
             z_0 = self.autoencoder.encode(to_model(batch["hq"])).float()
         noise = random.normal(z_0.shape)
         t = random.times(self.schedule.steps, len(z_0))
-        z_t = diffusion.forward_process(self.schedule, z_0, given.z_y, t, noise)
-        scaled = diffusion.scale_input(self.schedule, z_t, t)
-        predicted = self.trainables["teacher"].network(scaled, t, *given)
+        z_t = process.forward_process(self.schedule, z_0, conditions.z_y, t, noise)
+        scaled = process.scale_input(self.schedule, z_t, t)
+        predicted = self.trainables["teacher"].network(scaled, t, *conditions)
         yield OptimiserStep("teacher", {"mse": mse(predicted, z_0)})
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        given = condition(self.autoencoder, batch["lq"], self.scale)
-        noise = torch.randn(given.z_y.shape, generator=torch.Generator().manual_seed(0)).to(given.z_y.device)
-        denoiser = bind(network, given)
-        sample = diffusion.last_sample(diffusion.deterministic_trajectory(self.schedule, denoiser, given.z_y, noise))
+        conditions = condition(self.autoencoder, batch["lq"], self.scale)
+        noise = torch.randn(conditions.z_y.shape, generator=torch.Generator().manual_seed(0)).to(conditions.z_y.device)
+        denoiser = bind(network, conditions)
+        sample = process.last_sample(process.deterministic_trajectory(self.schedule, denoiser, conditions.z_y, noise))
         return {
             "bicubic": to_picture(enlarge(to_model(batch["lq"]), self.scale)),
             f"{self.schedule.steps} steps": to_picture(self.autoencoder.decode(sample)),

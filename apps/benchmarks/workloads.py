@@ -16,7 +16,7 @@ from torch import Tensor
 from tadsr.measuring import Call, peak_memory
 from train.data.crops import Sample, loader
 from train.data.drawn import draw
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import bind, condition
 from train.distill import DistillSettings, DistillTask
 from train.engine.checkpoints import describe, save_network
@@ -116,14 +116,14 @@ class Distillation:
         with self._state.fabric.autocast():
             known = condition(task.autoencoder, self._batch["lq"], task.scale)
             noise = torch.randn_like(known.z_y)
-            return noise, task.sample_teacher(known, diffusion.prior_sample(task.schedule, known.z_y, noise))
+            return noise, task.sample_teacher(known, process.prior_sample(task.schedule, known.z_y, noise))
 
     @torch.no_grad()
     def _many_steps(self) -> Tensor:
         task = self._task
         with self._state.fabric.autocast():
             known = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
-            z_T = diffusion.prior_sample(task.schedule, known.z_y, torch.randn_like(known.z_y))
+            z_T = process.prior_sample(task.schedule, known.z_y, torch.randn_like(known.z_y))
             return task.autoencoder.decode(task.sample_teacher(known, z_T))
 
     @torch.no_grad()
@@ -133,7 +133,7 @@ class Distillation:
             known = condition(task.autoencoder, self._batch["lq"][:1], task.scale)
             student = bind(self._state.networks["student"], known)
             return task.autoencoder.decode(
-                diffusion.one_step(task.schedule, student, known.z_y, torch.randn_like(known.z_y))
+                process.one_step(task.schedule, student, known.z_y, torch.randn_like(known.z_y))
             )
 
 

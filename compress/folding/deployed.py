@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from train.diffusion.pixels import to_model
-from train.diffusion.process import Schedule
+from train.diffusion.schedule import Schedule
 from train.finetuning.colour_correction import ColourCorrection
 from train.networks.autoencoder import Autoencoder
 from train.networks.layers import ResidualBlock

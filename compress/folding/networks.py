@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 
 from compress.folding.settings import FoldSettings
-from train.diffusion import process as diffusion
 from train.diffusion.latents import scale_of
-from train.diffusion.process import Schedule
+from train.diffusion.schedule import Schedule, make_schedule
 from train.engine.checkpoints import OFFICIAL, Sampling, load_network, load_unet
 from train.engine.errors import TrainError
 from train.engine.pretrained import load_autoencoder, load_teacher
@@ -55,7 +54,7 @@ def load_networks(settings: FoldSettings, student: UNet, sampling: Sampling) -> 
     lr_encoder = load_lr_encoder(settings.lr_encoder, student.latent_channels)
     scale = scale_of(autoencoder, student)
     decoder = autoencoder if isinstance(autoencoder, Autoencoder) else _static(settings, autoencoder)
-    return Networks(autoencoder, decoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), scale)
+    return Networks(autoencoder, decoder, student, lr_encoder, make_schedule(sampling.diffusion), scale)
 
 
 def _static(settings: FoldSettings, autoencoder: VQAutoencoder) -> StaticDecoder:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from train.diffusion.latents import scale_of
 from train.diffusion.pixels import enlarge, to_model, to_picture
-from train.diffusion.process import Schedule
+from train.diffusion.schedule import Schedule
 from train.engine.errors import TrainError
 from train.networks.swin import SwinBlock, WindowAttention
 from train.networks.swin_unet import ResBlock, SwinUNet

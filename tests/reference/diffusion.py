@@ -19,9 +19,10 @@ from tests.reference.findings import (
 )
 from tests.reference.folder import GoldenFolder, Stored
 from tests.reference.networks import nearest
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.pixels import enlarge
-from train.diffusion.process import Denoiser, Schedule
+from train.diffusion.process import Denoiser
+from train.diffusion.schedule import Schedule
 from train.networks.swin_unet import SwinUNet
 
 RENAMED = {"forward_noise_std": "noise_std"}
@@ -56,18 +57,18 @@ def check_stochastic(folder: GoldenFolder, name: str, stored: Stored) -> Iterato
     noise, samples = stored["noise"], stored["samples"]
     z_y = autoencoder.encode(enlarge(lq, folder.scale(name)))
     yield compare("z_y", z_y, stored["z_y"], ONE_CALL)
-    yield compare("z_T", diffusion.prior_sample(s, stored["z_y"], noise[0]), stored["z_T"], FLOAT32)
+    yield compare("z_T", process.prior_sample(s, stored["z_y"], noise[0]), stored["z_T"], FLOAT32)
 
     t, z_t = _steps(s, stored)
 
     def each_step(perturb: Perturb) -> dict[str, Tensor]:
-        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(diffusion.scale_input(s, z_t, t), t)
-        mean = diffusion.posterior_mean(s, z_0, z_t, t)
-        sample = diffusion.stochastic_step(s, z_0, z_t, t, noise[1:].flatten(0, 1))
+        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(process.scale_input(s, z_t, t), t)
+        mean = process.posterior_mean(s, z_0, z_t, t)
+        sample = process.stochastic_step(s, z_0, z_t, t, noise[1:].flatten(0, 1))
         return {"pred_xstart": z_0.view_as(samples), "means": mean.view_as(samples), "samples": sample.view_as(samples)}
 
     def in_a_row(perturb: Perturb) -> dict[str, Tensor]:
-        trajectory = diffusion.stochastic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
+        trajectory = process.stochastic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
         return {IN_A_ROW: torch.stack([step.sample for step in trajectory])}
 
     yield from compare_all(with_sensitivity(each_step), stored, ONE_CALL)
@@ -89,19 +90,19 @@ def check_deterministic(folder: GoldenFolder, name: str, stored: Stored) -> Iter
         yield compare(coefficient, getattr(s, f"det_{coefficient}"), stored[coefficient], FLOAT32)
     z_y = folder.autoencoder().encode(enlarge(lq, folder.scale(name)))
     yield compare("z_y", z_y, stored["z_y"], ONE_CALL)
-    yield compare("z_T", diffusion.prior_sample(s, stored["z_y"], noise), stored["z_T"], FLOAT32)
+    yield compare("z_T", process.prior_sample(s, stored["z_y"], noise), stored["z_T"], FLOAT32)
 
     t, z_t = _steps(s, stored)
     z_y_each = stored["z_y"].repeat(s.steps, 1, 1, 1)
 
     def each_step(perturb: Perturb) -> dict[str, Tensor]:
-        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(diffusion.scale_input(s, z_t, t), t)
-        sample = diffusion.deterministic_step(s, z_0, z_t, z_y_each, t)
-        one_step = diffusion.one_step(s, bind(unet, s, lq, perturb), stored["z_y"], noise)
+        z_0 = bind(unet, s, lq.repeat(s.steps, 1, 1, 1), perturb)(process.scale_input(s, z_t, t), t)
+        sample = process.deterministic_step(s, z_0, z_t, z_y_each, t)
+        one_step = process.one_step(s, bind(unet, s, lq, perturb), stored["z_y"], noise)
         return {"pred_xstart": z_0.view_as(samples), "samples": sample.view_as(samples), "one_step_z0": one_step}
 
     def in_a_row(perturb: Perturb) -> dict[str, Tensor]:
-        trajectory = diffusion.deterministic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
+        trajectory = process.deterministic_trajectory(s, bind(unet, s, lq, perturb), z_y, noise)
         return {IN_A_ROW: torch.stack([step.sample for step in trajectory])}
 
     yield from compare_all(with_sensitivity(each_step), stored, ONE_CALL)

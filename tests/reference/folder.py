@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.reference.seeded_weights import seed_network
-from train.diffusion import process as diffusion
-from train.diffusion.process import Schedule, ScheduleConfig
+from train.diffusion.schedule import Schedule, ScheduleConfig, make_schedule, respace
 from train.engine.checkpoints import load_tensors
 from train.engine.errors import TrainError
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
@@ -132,9 +131,9 @@ class GoldenFolder:
             settings["schedule_kwargs"]["power"],
             settings["kappa"],
         )
-        full = diffusion.schedule(config)
+        full = make_schedule(config)
         kept = settings.get("timestep_respacing")
-        return full if kept is None else diffusion.respace(full, int(kept))
+        return full if kept is None else respace(full, int(kept))
 
     def scale(self, name: str) -> int:
         """How many times the LQ picture is enlarged before it is encoded."""

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tests.reference.seeded_weights import seed_network, sha256
 from tests.reference.tiling import run_tiles, starts
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.pixels import enlarge
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig, make_schedule
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
 from train.objectives import hsd
@@ -70,7 +70,7 @@ DIFFUSION = {
 def write_goldens(folder: Path, seed: int = 77) -> Path:
     """Write goldens of other sizes and of a 6-step diffusion for x2, with seeded weights; returns ``folder``."""
     torch.manual_seed(seed)
-    s = diffusion.schedule(ScheduleConfig(6, 0.1, 0.95, 0.5, 1.5))
+    s = make_schedule(ScheduleConfig(6, 0.1, 0.95, 0.5, 1.5))
     networks = {
         "unet": SwinUNet(SwinUNetConfig.from_official(UNET)),
         "unet_mask": SwinUNet(SwinUNetConfig.from_official(INPAINTING)),
@@ -99,25 +99,25 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
     def denoiser(z_t: Tensor, t: Tensor) -> Tensor:
         return unet(z_t, t, lq)
 
-    def trajectory(steps: list[diffusion.Step]) -> dict[str, Tensor]:
+    def trajectory(steps: list[process.Step]) -> dict[str, Tensor]:
         return {
             "lq": lq,
             "z_y": z_y,
-            "z_T": diffusion.prior_sample(s, z_y, noise[0]),
+            "z_T": process.prior_sample(s, z_y, noise[0]),
             "samples": torch.stack([step.sample for step in steps]),
             "pred_xstart": torch.stack([step.z_0 for step in steps]),
         }
 
-    stochastic = trajectory(list(diffusion.stochastic_trajectory(s, denoiser, z_y, noise)))
+    stochastic = trajectory(list(process.stochastic_trajectory(s, denoiser, z_y, noise)))
     before = torch.cat([stochastic["z_T"][None], stochastic["samples"][:-1]])
     index = torch.arange(5, -1, -1)
-    mean = diffusion.posterior_mean(s, stochastic["pred_xstart"][:, 0], before[:, 0], index)[:, None]
+    mean = process.posterior_mean(s, stochastic["pred_xstart"][:, 0], before[:, 0], index)[:, None]
     last = stochastic["samples"][-1]
-    z_t = diffusion.forward_process(s, z, z_y, t, noise[1])
-    predicted = denoiser(diffusion.scale_input(s, z_t, t), t)
+    z_t = process.forward_process(s, z, z_y, t, noise[1])
+    predicted = denoiser(process.scale_input(s, z_t, t), t)
     score = hsd.score_distillation(denoiser, s, z, last, z_y, t - 4, noise[2])
     batches = iter(range(100))
-    deterministic = trajectory(list(diffusion.deterministic_trajectory(s, denoiser, z_y, noise[0])))
+    deterministic = trajectory(list(process.deterministic_trajectory(s, denoiser, z_y, noise[0])))
     tile_image = torch.rand(2, 3, 23, 30)
     files: dict[str, dict[str, Tensor]] = {
         "unet_io": {"x": z_t, "t": t, "lq": lq, "out": unet(z_t, t, lq)},
@@ -148,7 +148,7 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
         "trajectory_sinsr_deterministic_s6": {
             **deterministic,
             "noise": noise[0],
-            "one_step_z0": diffusion.one_step(s, denoiser, z_y, noise[0]),
+            "one_step_z0": process.one_step(s, denoiser, z_y, noise[0]),
             **{key: torch.from_numpy(getattr(s, f"det_{key}")).float() for key in ("k", "m", "j")},
         },
         "training_loss_s6": {
@@ -157,7 +157,7 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
             "t": t,
             "noise": noise[1],
             "z_t": z_t,
-            "scaled_z_t": diffusion.scale_input(s, z_t, t),
+            "scaled_z_t": process.scale_input(s, z_t, t),
             "pred_z0": predicted,
             "mse": (predicted - z).square().mean((1, 2, 3)),
         },
@@ -172,8 +172,8 @@ def write_goldens(folder: Path, seed: int = 77) -> Path:
             "z_t_tch": score.z_t_teacher,
             "F_stu": score.F_student,
             "F_tch": score.F_teacher,
-            "eps_stu": diffusion.predicted_noise(s, score.F_student, score.z_t_student, z_y, t - 4),
-            "eps_tch": diffusion.predicted_noise(s, score.F_teacher, score.z_t_teacher, z_y, t - 4),
+            "eps_stu": process.predicted_noise(s, score.F_student, score.z_t_student, z_y, t - 4),
+            "eps_tch": process.predicted_noise(s, score.F_teacher, score.z_t_teacher, z_y, t - 4),
             "bracket": score.bracket,
             "weight_kappa_sqrt_eta": hsd.weight(s, t - 4, z_y),
             "grad_per_element": score.gradient,

@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.reference.diffusion import bind
 from tests.reference.findings import FLOAT32, ONE_CALL, Finding, Perturb, compare, compare_all, with_sensitivity
 from tests.reference.folder import GoldenFolder, Stored
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.pixels import enlarge
 from train.networks.swin_unet import SwinUNet
 from train.objectives import hsd, sinsr
@@ -28,8 +28,8 @@ def check_training_loss(folder: GoldenFolder, name: str, stored: Stored) -> Iter
     s, autoencoder, t = folder.diffusion(name), folder.autoencoder(), stored["t"].long()
     z_0 = autoencoder.encode(stored["gt"])
     z_y = autoencoder.encode(enlarge(stored["lq"], folder.scale(name)))
-    yield compare("z_t", diffusion.forward_process(s, z_0, z_y, t, stored["noise"]), stored["z_t"], ONE_CALL)
-    yield compare("scaled_z_t", diffusion.scale_input(s, stored["z_t"], t), stored["scaled_z_t"], FLOAT32)
+    yield compare("z_t", process.forward_process(s, z_0, z_y, t, stored["noise"]), stored["z_t"], ONE_CALL)
+    yield compare("scaled_z_t", process.scale_input(s, stored["z_t"], t), stored["scaled_z_t"], FLOAT32)
 
     def predict(perturb: Perturb) -> dict[str, Tensor]:
         predicted = bind(folder.unet(), s, stored["lq"], perturb)(stored["scaled_z_t"], t)
@@ -46,13 +46,13 @@ def check_sinsr(folder: GoldenFolder, name: str, stored: Stored) -> Iterator[Fin
     with torch.no_grad():
         z_0 = autoencoder.encode(stored["gt"])
         z_y = autoencoder.encode(enlarge(lq, folder.scale(name)))
-    yield compare("z_T", diffusion.prior_sample(s, z_y, stored["noise"]), stored["z_T"], ONE_CALL)
+    yield compare("z_T", process.prior_sample(s, z_y, stored["noise"]), stored["z_T"], ONE_CALL)
 
     def distill(perturb: Perturb) -> dict[str, Tensor]:
         with torch.no_grad():
             denoiser = bind(folder.unet(), s, lq, perturb)
-            z_0_teacher = diffusion.last_sample(diffusion.deterministic_trajectory(s, denoiser, z_y, stored["noise"]))
-        z_T = diffusion.prior_sample(s, z_y, stored["noise"])
+            z_0_teacher = process.last_sample(process.deterministic_trajectory(s, denoiser, z_y, stored["noise"]))
+        z_T = process.prior_sample(s, z_y, stored["noise"])
         terms = sinsr.sinsr_terms(bind(student, s, lq, perturb), s, z_T, z_0_teacher, z_0)
         losses = {"mse": terms.distillation, "mse_xT": terms.inverse, "mse_gt": terms.consistency}
         return {"pred_z0": terms.z_0, **losses, "loss": sum(losses.values(), torch.zeros(()))}
@@ -79,8 +79,8 @@ def check_hsd(folder: GoldenFolder, name: str, stored: Stored) -> Iterator[Findi
             "F_stu": ours.F_student,
             "F_tch": ours.F_teacher,
             "bracket": ours.bracket,
-            "eps_stu": diffusion.predicted_noise(s, ours.F_student, ours.z_t_student, z_y, t),
-            "eps_tch": diffusion.predicted_noise(s, ours.F_teacher, ours.z_t_teacher, z_y, t),
+            "eps_stu": process.predicted_noise(s, ours.F_student, ours.z_t_student, z_y, t),
+            "eps_tch": process.predicted_noise(s, ours.F_teacher, ours.z_t_teacher, z_y, t),
             "grad_per_element": ours.gradient,
         }
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.tiny import write_networks, write_preset
-from train.diffusion import process as diffusion
 from train.diffusion.pixels import to_model
+from train.diffusion.schedule import at
 from train.distill import DistillSettings, DistillTask
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
@@ -61,7 +61,7 @@ def test_eq_9_discriminator_sees_both_latents_at_the_same_time_with_the_same_noi
     encode = made.teacher.features
 
     def watch(z_t: Tensor, t: Tensor, *given: Tensor) -> list[Tensor]:
-        seen.append((z_t * diffusion.at(made.schedule.input_std, t, z_t), t))
+        seen.append((z_t * at(made.schedule.input_std, t, z_t), t))
         return encode(z_t, t, *given)
 
     monkeypatch.setattr(made.teacher, "features", watch)
@@ -71,7 +71,7 @@ def test_eq_9_discriminator_sees_both_latents_at_the_same_time_with_the_same_noi
     assert torch.equal(t, again_t)
     torch.testing.assert_close(fake, again)
     hq = made.autoencoder.encode(to_model(batch()["hq"]))
-    eta = diffusion.at(made.schedule.etas, t, hq)
+    eta = at(made.schedule.etas, t, hq)
     torch.testing.assert_close(real - fake, (1 - eta) * (hq - student), rtol=1e-4, atol=1e-4)
 
 
@@ -188,7 +188,7 @@ def test_eq_13_lambdas_weigh_the_terms(folder: Path) -> None:
 
 
 def test_student_starts_as_the_teachers_copy_where_it_can(folder: Path) -> None:
-    same = task(folder, "--model.student.widths", "[8, 12]")
+    same = task(folder, "--model.student.widths", "8", "12")
     copied, teacher = same.trainables["student"].network.state_dict(), same.teacher.state_dict()
     assert all(torch.equal(copied[name], teacher[name]) for name in teacher)
 

@@ -12,7 +12,7 @@ from train.networks.families import AnyAutoencoder, AnyUNet
 
 
 class Condition(NamedTuple):
-    """What every network call is told of the LQ picture."""
+    """What every network call knows of the LQ picture."""
 
     lq: Tensor
     """The LQ pixels [N, 3, r h, r w] in [-1, 1]; r is the network's ``lq_factor``, 1 for all that enlarge by f."""
@@ -43,6 +43,6 @@ def condition(autoencoder: AnyAutoencoder, lq: Tensor, scale: int) -> Condition:
     return Condition(lq, autoencoder.encode(enlarge(lq, scale)).float())
 
 
-def bind(network: nn.Module, given: Condition) -> Denoiser:
+def bind(network: nn.Module, condition: Condition) -> Denoiser:
     """The network as a function of (z_t, t) alone."""
-    return lambda z_t, t: network(z_t, t, given.lq, given.z_y)
+    return lambda z_t, t: network(z_t, t, *condition)

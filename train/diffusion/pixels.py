@@ -46,7 +46,7 @@ def luma(pictures: Tensor) -> Tensor:
 
 
 def grey_gradient(x: Tensor) -> Tensor:
-    """The same pictures [N, 3, H, W]; what moves them moves all three channels alike.
+    """Pictures [N, 3, H, W], unchanged; their gradient reaches all three channels alike.
 
     A loss on luma cannot tell grey texture from coloured; with equal gradients it can only make grey.
     """

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from runtime.atomic import replacing
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder, AutoencoderConfig
 from train.networks.families import AnyAutoencoder, AnyUNet

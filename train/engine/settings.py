@@ -13,7 +13,7 @@ from tadsr import commands
 from train.data.crops import CropSettings
 from train.data.degradation import DegradationSettings
 from train.data.photos import Licences
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.command_line import as_words, read
 from train.engine.errors import TrainError
 from train.engine.presets import flatten, hint, preset_defaults, preset_names

@@ -15,9 +15,10 @@ from runtime.backends import runnable
 from runtime.backends.choice import AUTO
 from runtime.manifest import PRECISIONS
 from tadsr.program import open_program
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import bind, condition, scale_of
 from train.diffusion.pixels import from_tensor, to_model, to_picture, to_tensor
+from train.diffusion.schedule import Schedule, make_schedule, respace
 from train.engine.checkpoints import load_autoencoder, load_unet, network_kind
 from train.engine.errors import TrainError
 from train.evaluation.macs import macs_per_pixel
@@ -161,10 +162,10 @@ def _open_unet(path: Path, options: SamplingOptions) -> Predictor:
     if options.autoencoder is None and not beside.is_file():
         raise TrainError(f"{path}: decodes by an autoencoder, and there is none beside it; name it with --autoencoder")
     autoencoder = load_autoencoder(beside)
-    full = diffusion.schedule(sampling.diffusion)
+    full = make_schedule(sampling.diffusion)
     steps = sampling.steps if options.steps is None else options.steps
     try:
-        schedule = full if steps in (1, full.steps) else diffusion.respace(full, steps)
+        schedule = full if steps in (1, full.steps) else respace(full, steps)
     except ValueError as error:
         raise TrainError(f"{path}: {error}") from error
     sample = partial(_sample, network, autoencoder, schedule, steps == 1, sampling.noise, options.seed)
@@ -176,7 +177,7 @@ def _open_unet(path: Path, options: SamplingOptions) -> Predictor:
 def _sample(
     network: AnyUNet,
     autoencoder: AnyAutoencoder,
-    schedule: diffusion.Schedule,
+    schedule: Schedule,
     once: bool,
     std: float,
     seed: int,
@@ -186,9 +187,9 @@ def _sample(
     noise = std * torch.randn(conditions.z_y.shape, generator=torch.Generator().manual_seed(seed))
     denoiser = bind(network, conditions)
     if once:
-        z_0 = diffusion.one_step(schedule, denoiser, conditions.z_y, noise)
+        z_0 = process.one_step(schedule, denoiser, conditions.z_y, noise)
     else:
-        z_0 = diffusion.last_sample(diffusion.deterministic_trajectory(schedule, denoiser, conditions.z_y, noise))
+        z_0 = process.last_sample(process.deterministic_trajectory(schedule, denoiser, conditions.z_y, noise))
     return to_picture(autoencoder.decode(z_0))
 
 

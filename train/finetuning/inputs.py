@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from train.data.crops import Sample, loader
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import Condition, bind, condition, scale_of
 from train.diffusion.pixels import enlarge, to_model
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import load_network, load_unet
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
@@ -35,7 +36,7 @@ class StudentLatents(nn.Module):
             raise TrainError(f"{student}: takes {sampling.steps} steps; give a one-step student")
         self.scale = scale_of(autoencoder, self.student)
         self.lr_encoder = None if lr_encoder is None else load_lr_encoder(lr_encoder, autoencoder.latent_channels)
-        self._schedule, self._noise = diffusion.schedule(sampling.diffusion), sampling.noise
+        self._schedule, self._noise = make_schedule(sampling.diffusion), sampling.noise
 
     @torch.no_grad()
     def forward(self, batch: Mapping[str, Tensor], random: Noise) -> Tensor:
@@ -46,7 +47,7 @@ class StudentLatents(nn.Module):
             else Condition(to_model(batch["lq"]), self.lr_encoder(to_model(batch["lq"])))
         )
         noise = self._noise * random.normal(conditions.z_y.shape)
-        return diffusion.one_step(self._schedule, bind(self.student, conditions), conditions.z_y, noise).float()
+        return process.one_step(self._schedule, bind(self.student, conditions), conditions.z_y, noise).float()
 
 
 def calibration_latents(latents: StudentLatents, dataset: Dataset[Sample], workers: int, seed: int) -> Iterator[Tensor]:

@@ -6,9 +6,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import Condition, bind
-from train.diffusion.process import Schedule
+from train.diffusion.schedule import Schedule
 from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.static_decoder import StaticDecoder
@@ -61,7 +61,7 @@ class LRStudent(nn.Module):
 
 def without_noise(student: UNet, schedule: Schedule, condition: Condition) -> Tensor:
     """The student's one step from z_T = z_y -> z_0 [N, C, h, w]."""
-    return diffusion.one_step(schedule, bind(student, condition), condition.z_y, torch.zeros_like(condition.z_y))
+    return process.one_step(schedule, bind(student, condition), condition.z_y, torch.zeros_like(condition.z_y))
 
 
 @torch.no_grad()

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from train.data.crops import Sample
-from train.diffusion import process as diffusion
 from train.diffusion.latents import Condition, condition, scale_of
 from train.diffusion.pixels import enlarge, grey_gradient, to_model, to_picture
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import load_unet
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
@@ -73,7 +73,7 @@ class FinetuneTask:
         self.colour = ColourCorrection(self.scale)
         self.autoencoder = autoencoder
         self.diffusion = sampling.diffusion
-        self.schedule = diffusion.schedule(self.diffusion)
+        self.schedule = make_schedule(self.diffusion)
         decoder = self._decoder(dataset)
         torch.manual_seed(settings.seed)
         lr_encoder = (
@@ -117,7 +117,7 @@ class FinetuneTask:
             )
         heads = Discriminator(teacher.feature_widths, settings.paper.heads)
         trainable = self.trainables["discriminator"] = Trainable(heads, betas=ADVERSARIAL_BETAS)
-        return LatentDiscriminator(teacher, diffusion.schedule(sampling.diffusion), trainable, settings.paper.scales)
+        return LatentDiscriminator(teacher, make_schedule(sampling.diffusion), trainable, settings.paper.scales)
 
     def _picture_discriminator(self) -> PictureDiscriminator:
         trainable = self.trainables["patch_discriminator"] = Trainable(PatchDiscriminator(), betas=ADVERSARIAL_BETAS)

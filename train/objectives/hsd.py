@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.diffusion import process as diffusion
-from train.diffusion.process import Denoiser, Schedule
+from train.diffusion import process
+from train.diffusion.process import Denoiser
+from train.diffusion.schedule import Schedule, at
 
 Weighting = Literal["kappa_sqrt_eta", "sqrt_eta_kappa", "sqrt_eta"]
 """The denominator of Eq. 8's weight. Eq. 1 and ResShift's code force kappa sqrt(eta); Eq. 8 prints sqrt(eta kappa), and
@@ -46,7 +47,7 @@ class ScoreDistillation(NamedTuple):
 
 def weight(s: Schedule, t: Tensor, like: Tensor, weighting: Weighting = "kappa_sqrt_eta") -> Tensor:
     """Eq. 8's (1 - eta_t') / (kappa sqrt(eta_t')) as [N, 1, 1, 1]; the smallest t' dominates by far (25 at t' = 0)."""
-    return diffusion.at((1 - s.etas) / DENOMINATORS[weighting](s), t, like)
+    return at((1 - s.etas) / DENOMINATORS[weighting](s), t, like)
 
 
 @torch.no_grad()
@@ -65,8 +66,8 @@ def score_distillation(
 
     ``z_0_teacher`` is the teacher's multi-step sample; ``teacher`` is one call of it. ``weight_max`` cuts the weight.
     """
-    z_t_student, z_t_teacher = (diffusion.forward_process(s, z_0, z_y, t, noise) for z_0 in (z_0_student, z_0_teacher))
-    F_student, F_teacher = (teacher(diffusion.scale_input(s, z_t, t), t) for z_t in (z_t_student, z_t_teacher))
+    z_t_student, z_t_teacher = (process.forward_process(s, z_0, z_y, t, noise) for z_0 in (z_0_student, z_0_teacher))
+    F_student, F_teacher = (teacher(process.scale_input(s, z_t, t), t) for z_t in (z_t_student, z_t_teacher))
     bracket = z_0_student - z_0_teacher + F_teacher - F_student
     gradient = weight(s, t, bracket, weighting).clamp(max=weight_max) * bracket / bracket[0].numel()
     return ScoreDistillation(z_t_student, z_t_teacher, F_student, F_teacher, bracket, gradient)
@@ -94,6 +95,6 @@ def sds_gradient(
 
     w (z_0^stu - F(z_t^stu)) / (C S), detached: one sample's gradient [N, C, h, w]; t [N] over the whole process.
     """
-    z_t = diffusion.forward_process(s, z_0_student, z_y, t, noise)
-    bracket = z_0_student - teacher(diffusion.scale_input(s, z_t, t), t)
+    z_t = process.forward_process(s, z_0_student, z_y, t, noise)
+    bracket = z_0_student - teacher(process.scale_input(s, z_t, t), t)
     return weight(s, t, bracket, weighting) * bracket / bracket[0].numel()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import Condition
-from train.diffusion.process import Schedule
+from train.diffusion.schedule import Schedule
 from train.engine.task import OptimiserStep, Trainable
 from train.networks.families import AnyUNet
 from train.networks.frozen import frozen
@@ -49,8 +49,8 @@ class LatentDiscriminator:
 
     def _features(self, z_0: Tensor, condition: Condition, t: Tensor, noise: Tensor) -> list[Tensor]:
         """Enc(z_t, t, y): the frozen teacher encoder's output of every level."""
-        z_t = diffusion.forward_process(self.schedule, z_0, condition.z_y, t, noise)
-        return self.teacher.features(diffusion.scale_input(self.schedule, z_t, t), t, *condition)
+        z_t = process.forward_process(self.schedule, z_0, condition.z_y, t, noise)
+        return self.teacher.features(process.scale_input(self.schedule, z_t, t), t, *condition)
 
 
 def _mean(logits: list[Tensor]) -> Tensor:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train.diffusion import process as diffusion
-from train.diffusion.process import Denoiser, Schedule
+from train.diffusion import process
+from train.diffusion.process import Denoiser
+from train.diffusion.schedule import Schedule
 
 
 class SinSRTerms(NamedTuple):
@@ -28,10 +29,10 @@ def sinsr_terms(student: Denoiser, s: Schedule, z_T: Tensor, z_0_teacher: Tensor
     last = torch.full_like(first, s.steps - 1)
 
     def restore(z: Tensor) -> Tensor:
-        return student(diffusion.scale_input(s, z, last), last)
+        return student(process.scale_input(s, z, last), last)
 
     def invert(z: Tensor) -> Tensor:
-        return student(diffusion.scale_input(s, z, last), first)
+        return student(process.scale_input(s, z, last), first)
 
     z_0 = restore(z_T)
     with torch.no_grad():

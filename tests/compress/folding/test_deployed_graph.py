@@ -14,8 +14,8 @@ from compress.folding.deployed import Deployed, fold
 from compress.folding.programs import export_free, export_static
 from compress.folding.radius import receptive_radius
 from tests.compress.graph_facts import convolutions, free_sizes, largest_rank, operators
-from train.diffusion import process as diffusion
 from train.diffusion.pixels import to_model, to_picture
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import load_autoencoder, load_unet
 from train.engine.noise import Noise
 from train.finetuning.colour_correction import ColourCorrection
@@ -36,7 +36,7 @@ def shipped() -> Deployed:
     assert isinstance(autoencoder, Autoencoder)
     assert isinstance(student, UNet)
     lr_encoder = load_lr_encoder(LR_ENCODER, student.latent_channels)
-    return fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4)
+    return fold(autoencoder, student, lr_encoder, make_schedule(sampling.diffusion), 4)
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,8 @@ from compress.reporting.results import read_report
 from tadsr.program import read_metadata
 from tests.tiny import STUDENT, write_lr_encoder, write_networks, write_photos, write_preset
 from train.data.teacher_samples import DESCRIPTION, samples_file
-from train.diffusion import process as diffusion
 from train.diffusion.pixels import from_tensor, to_tensor
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig, make_schedule
 from train.engine.checkpoints import describe, load_autoencoder, load_unet, save_network
 from train.engine.errors import TrainError
 from train.engine.settings import parse
@@ -91,7 +90,7 @@ def test_networks_of_files_are_folded(folder: Path, tmp_path: Path) -> None:
     assert isinstance(student, UNet)
     assert isinstance(pruned, Autoencoder)
     lr_encoder = load_lr_encoder(folder / "lr_encoder.safetensors", 3)
-    expected = deployed.fold(pruned, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4).state_dict()
+    expected = deployed.fold(pruned, student, lr_encoder, make_schedule(sampling.diffusion), 4).state_dict()
     assert all(value.equal(expected[name]) for name, value in weights.items())
     metadata = read_metadata(tmp_path / "o/student.pt2")
     assert (metadata.name, metadata.scale, metadata.align) == ("mobile", 4, 2)

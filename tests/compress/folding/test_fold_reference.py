@@ -17,17 +17,17 @@ from tadsr.program import read_metadata
 from tests.compress.graph_facts import free_sizes, largest_rank
 from tests.reference.seeded_weights import seed_network
 from tests.tiny import SWIN, VQ, write_official, write_photos, write_reduced_preset
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import bind, condition
 from train.diffusion.pixels import to_picture
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig, make_schedule
 from train.engine.errors import TrainError
 from train.engine.settings import preset_model
 from train.networks.swin_unet import SwinUNet, SwinUNetConfig
 from train.networks.vq import VQAutoencoder, VQConfig
 from train.official import official_autoencoder, official_teacher
 
-SCHEDULE = diffusion.schedule(ScheduleConfig())
+SCHEDULE = make_schedule(ScheduleConfig())
 
 
 def random_networks(vq: VQConfig, swin_unet: SwinUNetConfig) -> tuple[VQAutoencoder, SwinUNet]:
@@ -72,7 +72,7 @@ def test_deployed_graph_is_the_one_step_pipeline(
     lr = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     given = condition(autoencoder, lr, 4)
     noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(5))
-    z_0 = diffusion.one_step(SCHEDULE, bind(student, given), given.z_y, noise)
+    z_0 = process.one_step(SCHEDULE, bind(student, given), given.z_y, noise)
     latents = deployed.latents(lr)
     torch.testing.assert_close(latents, z_0, atol=1e-4, rtol=0)
     torch.testing.assert_close(deployed(lr), to_picture(autoencoder.decode(latents)), atol=1e-6, rtol=0)
@@ -150,7 +150,7 @@ def _folded(folder: Path) -> DeployedReference:
     student = official_teacher(folder / "teacher.pth", model)
     assert isinstance(autoencoder, VQAutoencoder)
     assert isinstance(student, SwinUNet)
-    return fold_reference(autoencoder, student, diffusion.schedule(model.diffusion), tile=32, seed=5)
+    return fold_reference(autoencoder, student, make_schedule(model.diffusion), tile=32, seed=5)
 
 
 def test_tiles_are_whole_windows(networks: tuple[VQAutoencoder, SwinUNet]) -> None:

@@ -12,7 +12,7 @@ from tadsr.program import read_metadata
 from tests.compress.graph_facts import free_sizes, largest_rank, operators
 from tests.tiny import STUDENT, VQ, write_lr_encoder, write_official, write_photos, write_reduced_preset
 from train import finetune
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.checkpoints import describe, load_network, save_network
 from train.engine.errors import TrainError
 from train.networks.narrow import narrow

@@ -11,16 +11,16 @@ from compress.folding.deployed import Deployed, fold, fold_student
 from compress.folding.programs import count_macs, export_free
 from compress.folding.radius import QUARTER_LEVEL, effective_radius, receptive_radius
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import Condition, bind
 from train.diffusion.pixels import to_model, to_picture
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig, make_schedule
 from train.finetuning.colour_correction import ColourCorrection
 from train.networks.autoencoder import Autoencoder
 from train.networks.lr_encoder import LREncoder
 from train.networks.unet import UNet
 
-SCHEDULE = diffusion.schedule(ScheduleConfig())
+SCHEDULE = make_schedule(ScheduleConfig())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_folded_graph_equals_the_unfolded_pipeline(networks: tuple[Autoencoder, 
     lr = torch.rand(2, 3, 12, 20, dtype=torch.float64)
     lq = to_model(lr)
     z_y = lr_encoder(lq)
-    z_0 = diffusion.one_step(SCHEDULE, bind(student, Condition(lq, z_y)), z_y, torch.zeros_like(z_y))
+    z_0 = process.one_step(SCHEDULE, bind(student, Condition(lq, z_y)), z_y, torch.zeros_like(z_y))
     expected = to_picture(ColourCorrection(4).double().of_model(lq, autoencoder.decode(z_0)))
     assert expected.std() > 0.05
     torch.testing.assert_close(fold(autoencoder, student, lr_encoder, SCHEDULE, 4)(lr), expected, atol=1e-12, rtol=0)

@@ -20,7 +20,7 @@ from compress.pruning.settings import PruneSettings
 from compress.reporting.results import read_report
 from tests.tiny import AUTOENCODER, LR_ENCODER, STUDENT, VQ, write_networks, write_photos, write_preset
 from tests.tiny import write_reduced_preset as reduced
-from train.diffusion import process as diffusion
+from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import describe, load_autoencoder, load_network, load_unet, save_network
 from train.engine.errors import TrainError
 from train.engine.settings import parse
@@ -84,7 +84,7 @@ def test_pruned_decoder_is_taken_in_the_place_of_the_full_one(folder: Path) -> N
     assert isinstance(autoencoder, Autoencoder)
     assert isinstance(student, UNet)
     assert isinstance(lr_encoder, LREncoder)
-    folded = fold(autoencoder, student, lr_encoder, diffusion.schedule(sampling.diffusion), 4)
+    folded = fold(autoencoder, student, lr_encoder, make_schedule(sampling.diffusion), 4)
     assert folded(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
     lr = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     sampled = open_predictor(folder / "deployed_student.safetensors", SamplingOptions(path))

@@ -9,7 +9,7 @@ import torch
 
 from tests.tiny import write_networks, write_photos, write_preset
 from train.data.teacher_samples import DESCRIPTION, TeacherSamples, samples_file
-from train.diffusion import process as diffusion
+from train.diffusion import process
 from train.diffusion.latents import condition
 from train.distill import DistillSettings, DistillTask, distillation_data
 from train.engine.errors import TrainError
@@ -51,7 +51,7 @@ def test_every_sample_is_the_teachers_answer_to_its_noise(folder: Path) -> None:
     for index in range(len(samples)):
         sample = {name: value[None] for name, value in samples[index].items()}
         given = condition(task.autoencoder, sample["lq"], task.scale)
-        z_T = diffusion.prior_sample(task.schedule, given.z_y, sample["noise"])
+        z_T = process.prior_sample(task.schedule, given.z_y, sample["noise"])
         torch.testing.assert_close(sample["teacher_z_0"], task.sample_teacher(given, z_T), rtol=2e-3, atol=2e-3)
 
 

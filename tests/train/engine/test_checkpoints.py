@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.tiny import AUTOENCODER, LR_ENCODER, TEACHER
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine import checkpoints
 from train.engine.errors import TrainError
 from train.networks.autoencoder import Autoencoder

@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.tiny import write_lr_encoder, write_networks, write_photos, write_preset
 from train import finetune
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.checkpoints import describe, load_autoencoder, load_unet, save_network
 from train.engine.errors import TrainError
 from train.engine.noise import Noise

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.tiny import STUDENT, write_official, write_photos, write_reduced_preset
-from train.diffusion.process import ScheduleConfig
+from train.diffusion.schedule import ScheduleConfig
 from train.engine.checkpoints import describe, save_network
 from train.engine.errors import TrainError
 from train.engine.noise import Noise

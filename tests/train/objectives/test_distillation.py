@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.diffusion import process as diffusion
-from train.diffusion.process import ScheduleConfig
+from train.diffusion import process
+from train.diffusion.schedule import ScheduleConfig, make_schedule
 from train.objectives import hsd, sinsr
 
-S15 = diffusion.schedule(ScheduleConfig())
+S15 = make_schedule(ScheduleConfig())
 T = torch.tensor([0, 1, 2])
 
 
@@ -47,8 +47,8 @@ def test_eq_8_is_the_difference_of_the_predicted_noises() -> None:
     """What Eq. 7 and 8 are derived from: weight x bracket = eps(student) - eps(teacher)."""
     student, teacher, z_y, noise = latents(4, seed=1)
     result = hsd.score_distillation(network, S15, student, teacher, z_y, T, noise)
-    eps_student = diffusion.predicted_noise(S15, result.F_student, result.z_t_student, z_y, T)
-    eps_teacher = diffusion.predicted_noise(S15, result.F_teacher, result.z_t_teacher, z_y, T)
+    eps_student = process.predicted_noise(S15, result.F_student, result.z_t_student, z_y, T)
+    eps_teacher = process.predicted_noise(S15, result.F_teacher, result.z_t_teacher, z_y, T)
     torch.testing.assert_close(result.gradient * student[0].numel(), eps_student - eps_teacher)
 
 
