@@ -105,8 +105,8 @@ def draw_photos(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from train.data.drawn import draw
+    from train.data.synthetic import draw_synthetic
 
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(DRAWN_PHOTOS):
-        Image.fromarray(draw(np.random.default_rng(number), DRAWN_SIDE)).save(folder / f"{number}.png")
+        Image.fromarray(draw_synthetic(np.random.default_rng(number), DRAWN_SIDE)).save(folder / f"{number}.png")

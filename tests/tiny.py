@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from tests.reference.seeded_weights import seed_network
-from train.data.drawn import draw
+from train.data.synthetic import draw_synthetic
 from train.diffusion.schedule import ScheduleConfig
 from train.engine.checkpoints import describe, save_network
 from train.engine.presets import PRESETS
@@ -50,7 +50,7 @@ def write_photos(folder: Path, count: int = 4, side: int = 96) -> Path:
     """Pictures that the project draws itself, as PNG."""
     folder.mkdir(parents=True)
     for i in range(count):
-        Image.fromarray(draw(np.random.default_rng(i), side)).save(folder / f"{i}.png")
+        Image.fromarray(draw_synthetic(np.random.default_rng(i), side)).save(folder / f"{i}.png")
     return folder
 
 

@@ -23,6 +23,7 @@ from train.diffusion.process import prior_sample
 from train.distill import DistillSettings, DistillTask
 from train.engine.checkpoints import save_tensors
 from train.engine.errors import TrainError
+from train.engine.presets import flatten, renamed
 from train.engine.progress import Steps
 from train.engine.run_folder import plain
 from train.engine.settings import parse
@@ -35,7 +36,7 @@ def write_samples(settings: DistillSettings) -> None:
     Raises ``TrainError`` where the folder holds samples of other settings, or cannot be written.
     """
     out, description = settings.out, _describe(settings)
-    if holds_samples(out) and read_description(out) != description:
+    if holds_samples(out) and renamed(flatten(read_description(out))) != flatten(description):
         raise TrainError(f"{out}: holds samples made with other settings; give the same to go on, or another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tadsr.measuring import Call, peak_memory
 from train.data.crops import Sample, loader
-from train.data.drawn import draw
+from train.data.synthetic import draw_synthetic
 from train.diffusion import process
 from train.diffusion.latents import bind, condition
 from train.distill import DistillSettings, DistillTask
@@ -66,7 +66,7 @@ def write_photos(folder: Path) -> None:
     """Some drawn pictures as PNG, where no photos are given."""
     folder.mkdir()
     for i in range(_PHOTOS):
-        Image.fromarray(draw(np.random.default_rng(i), _PHOTO_SIDE)).save(folder / f"{i}.png")
+        Image.fromarray(draw_synthetic(np.random.default_rng(i), _PHOTO_SIDE)).save(folder / f"{i}.png")
 
 
 def load(settings: DistillSettings, seconds: float) -> tuple[Sample, float]:

@@ -60,7 +60,7 @@ def test_steps_come_in_gfpgans_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_strongest_reduction_leaves_little_and_the_weakest_nearly_all() -> None:
-    nothing_else = FaceSettings(sigma=(0.1, 0.1), noise_sigma=(0.0, 0.0), jpeg_quality=(99.0, 99.1), gray_prob=0.0)
+    nothing_else = FaceSettings(sigma=(0.1, 0.1), noise_sigma=(0.0, 0.0), jpeg_quality=(99.0, 99.1), grey_prob=0.0)
     hq = torch.nn.functional.interpolate(picture(16)[None], size=(64, 64), mode="bilinear")[0]
     errors = [
         (pair(0, replace(nothing_else, reduction=(reduction, reduction)), hq)[1] - hq).abs().mean()
@@ -79,11 +79,11 @@ def test_kernels_are_round_or_ellipses_of_41_pixels(isotropic_prob: float) -> No
 
 
 def test_gray_faces_are_gray_on_both_sides() -> None:
-    hq, lq = pair(0, FaceSettings(gray_prob=1.0))
+    hq, lq = pair(0, FaceSettings(grey_prob=1.0))
     for side in (hq, lq):
         assert torch.equal(side[0], side[1])
         assert torch.equal(side[0], side[2])
-    coloured, _ = pair(0, FaceSettings(gray_prob=0.0))
+    coloured, _ = pair(0, FaceSettings(grey_prob=0.0))
     assert torch.equal(coloured, picture())
 
 

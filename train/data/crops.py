@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from train.data.degradation import DegradationSettings, degraded_pair
-from train.data.drawn import draw, draw_plain
 from train.data.photos import load_photo, photo_size
+from train.data.synthetic import draw_flat, draw_synthetic
 from train.engine.errors import PhotoError, TrainError
 
 Picture = NDArray[np.uint8]
@@ -60,8 +60,8 @@ class _PhotoPool:
 
     def draw(self, rng: Generator) -> Picture:
         while True:
-            share = rng.random() * self._cumulative[-1]
-            index = int(np.searchsorted(self._cumulative, share, side="right"))
+            position = rng.random() * self._cumulative[-1]
+            index = int(np.searchsorted(self._cumulative, position, side="right"))
             picture = self._load(index)
             if picture is not None:
                 return picture
@@ -125,9 +125,9 @@ class CropSettings:
     crop: int = 192
     """Side of a high-resolution crop in pixels, a multiple of the scale and at least 48."""
     synthetic_prob: float = 0.05
-    """Share of pictures that are drawn (text, patterns), not cut from photos."""
+    """Probability that a picture is synthetic (text, patterns), not cut from a photo."""
     flat_prob: float = 0.0
-    """Share of pictures that are drawn and plain: one colour or a gradient."""
+    """Probability that a picture is synthetic and flat: one colour or a gradient."""
     reduce_prob: float = 0.3
     """Probability that a photo is reduced before it is cropped."""
     reduce_range: tuple[float, float] = (0.5, 1.0)
@@ -178,13 +178,13 @@ class CropDataset(Dataset[Sample]):
         return {"hq": hq, "lq": lq}
 
     def _picture(self, rng: Generator) -> Picture:
-        """A crop or a drawing in one of the orientations."""
+        """A crop or a synthetic picture in one of the orientations."""
         settings = self._settings
         kind = rng.random()
         if kind < settings.synthetic_prob:
-            picture = draw(rng, settings.crop)
+            picture = draw_synthetic(rng, settings.crop)
         elif kind < settings.synthetic_prob + settings.flat_prob:
-            picture = draw_plain(rng, settings.crop)
+            picture = draw_flat(rng, settings.crop)
         else:
             reduction = rng.uniform(*settings.reduce_range) if rng.random() < settings.reduce_prob else 1.0
             picture = random_crop(self._photos.draw(rng), settings.crop, rng, reduction)
@@ -202,7 +202,7 @@ class StepBatches(Sampler[list[int]]):
             raise TrainError(f"batch {batch_size} cannot be split evenly over {world_size} processes; set a multiple")
         self._batch_size = batch_size
         self._steps = range(start_step, start_step + steps)
-        self._share = batch_size // world_size
+        self._part = batch_size // world_size
         self._rank = rank
 
     def __len__(self) -> int:
@@ -210,8 +210,8 @@ class StepBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self._steps:
-            first = step * self._batch_size + self._rank * self._share
-            yield list(range(first, first + self._share))
+            first = step * self._batch_size + self._rank * self._part
+            yield list(range(first, first + self._part))
 
 
 def loader(

@@ -3,8 +3,9 @@
 import csv
 import re
 from collections import Counter
+from math import prod
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,17 @@ def credits(source: Path, licences: Licences = "free") -> list[Credit]:
     known = (rows[photo.resolve()] for photo in find_photos(source, licences) if photo.resolve() in rows)
     counts = Counter((row["source_repo"], row["licence"]) for row in known)
     return [Credit(*key, count) for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def credits_as_json(source: Path, licences: Licences = "free") -> dict[str, Any]:
+    """How many photos and megapixels `find_photos` returns, and the rows of `credits`: what a model card says of them.
+
+    Raises PhotoError as `credits` does, and where a photo's size cannot be read.
+    """
+    photos = find_photos(source, licences)
+    megapixels = sum(prod(photo_size(photo)) for photo in photos) / 1e6
+    rows = [credit._asdict() for credit in credits(source, licences)]
+    return {"photos": len(photos), "megapixels": megapixels, "credits": rows}
 
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)

@@ -1,6 +1,6 @@
 """Presets: YAML files with a section per stage, and sections that all stages share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,17 @@ RENAMED = {
     "data.drawn_share": "data.synthetic_prob",
     "data.plain_share": "data.flat_prob",
     "share": "interpolation",
+    **{
+        f"degradation.{part}.gray_prob": f"degradation.{part}.grey_prob"
+        for part in ("first", "second", "light", "face")
+    },
 }
 """Settings of earlier versions and their names of today: in a run to be resumed they are read, elsewhere refused."""
+
+
+def renamed(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat settings by their names of today."""
+    return {RENAMED.get(key, key): value for key, value in flat.items()}
 
 
 def hint(key: str, known: Collection[str], prefix: str = "") -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from runtime.atomic import replacing
 from train.engine.errors import TrainError
-from train.engine.presets import RENAMED, flatten
+from train.engine.presets import flatten, renamed
 from train.engine.settings import TrainingSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -33,11 +33,9 @@ def open_run(settings: TrainingSettings) -> None:
     now = flatten(plain(asdict(settings)))
     path = settings.out / SETTINGS
     if (settings.out / CHECKPOINT).exists() and path.exists():
-        defaults = flatten(
-            plain(asdict(type(settings)(settings.out, settings.photos)))
-        )  # for what is newer than the run
-        noted = flatten(yaml.safe_load(path.read_text(encoding="utf-8")))
-        before = defaults | {RENAMED.get(key, key): value for key, value in noted.items()}
+        newer = type(settings)(settings.out, settings.photos)  # whose defaults are those of what the run does not name
+        noted = renamed(flatten(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        before = flatten(plain(asdict(newer))) | noted
         changed = [key for key in now if key not in FREE_TO_CHANGE and before.get(key) != now[key]]
         if changed:
             named = ", ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed[:3])

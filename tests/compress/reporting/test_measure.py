@@ -16,7 +16,7 @@ from compress.reporting.measure import check_report, kept_picture, measure
 from compress.reporting.results import METRICS, StageResult, put_result, read_report, read_report_of
 from tadsr import commands
 from tests.tiny import write_networks
-from train.data.drawn import draw
+from train.data.synthetic import draw_synthetic
 from train.engine.errors import TrainError
 from train.evaluation import metrics
 from train.evaluation.metrics import MetricError
@@ -29,7 +29,7 @@ def write_pairs(folder: Path, seed: int = 0, count: int = 2) -> Path:
     for side in ("HR", "LR"):
         (folder / side).mkdir(parents=True)
     for i in range(count):
-        hr = Image.fromarray(draw(np.random.default_rng(seed + i), 128))
+        hr = Image.fromarray(draw_synthetic(np.random.default_rng(seed + i), 128))
         hr.save(folder / "HR" / f"{i}.png")
         hr.resize((32, 32), Image.Resampling.BICUBIC).save(folder / "LR" / f"{i}.png")
     return folder

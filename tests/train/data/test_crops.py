@@ -13,7 +13,7 @@ from PIL import Image
 
 from train.data.crops import CropDataset, CropSettings, StepBatches, loader, random_crop
 from train.data.degradation import DegradationSettings
-from train.data.drawn import draw, draw_plain
+from train.data.synthetic import draw_flat, draw_synthetic
 from train.engine.errors import PhotoError, TrainError
 
 SMALL = CropSettings(crop=64)
@@ -155,20 +155,20 @@ def test_a_crop_that_fits_is_a_part_of_the_photo_and_a_reduced_one_is_a_smaller_
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), size=st.integers(16, 96))
 def test_drawings_depend_on_the_seed_alone_and_show_something(seed: int, size: int) -> None:
-    picture = draw(np.random.default_rng(seed), size)
+    picture = draw_synthetic(np.random.default_rng(seed), size)
     assert picture.shape == (size, size, 3)
     assert picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture, draw(np.random.default_rng(seed), size))
+    np.testing.assert_array_equal(picture, draw_synthetic(np.random.default_rng(seed), size))
 
 
 def test_drawings_have_edges_and_vary() -> None:
-    pictures = [draw(np.random.default_rng(seed), 96).astype(float) for seed in range(30)]
+    pictures = [draw_synthetic(np.random.default_rng(seed), 96).astype(float) for seed in range(30)]
     assert np.median([picture.std(axis=(0, 1)).max() for picture in pictures]) > 20
     assert len({picture.tobytes() for picture in pictures}) == 30
 
 
 def test_plain_pictures_are_of_one_colour_or_a_gradient() -> None:
-    sheets = [draw_plain(np.random.default_rng(seed), 48).astype(int) for seed in range(40)]
+    sheets = [draw_flat(np.random.default_rng(seed), 48).astype(int) for seed in range(40)]
     flat = [sheet for sheet in sheets if (sheet == sheet[0, 0]).all()]
     assert 10 < len(flat) < 30
     assert all(np.abs(np.diff(sheet, axis=axis)).max() <= 3 for sheet in sheets for axis in (0, 1))

@@ -1,6 +1,7 @@
 """Finding photos, keeping to free licences, and refusing what cannot be used in one line."""
 
 import csv
+import json
 from math import prod
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.shared import shared
-from train.data.credits import as_json
-from train.data.photos import Credit, credits, find_photos, is_free, load_photo, photo_size
+from train import publish
+from train.data.photos import Credit, credits, credits_as_json, find_photos, is_free, load_photo, photo_size
 from train.engine.errors import PhotoError
 
 
@@ -77,7 +78,7 @@ def test_free_photos_are_those_the_manifest_shows_as_free(tmp_path: Path, beside
     manifest(folder if beside else tmp_path, {f"{prefix}free.png": "CC0 1.0", f"{prefix}not.png": "CC BY-NC 4.0"})
     assert find_photos(folder, "free") == [free]
     assert credits(folder) == [Credit("a/b", "CC0 1.0", 1)]
-    assert as_json(folder, "free") == {
+    assert credits_as_json(folder, "free") == {
         "photos": 1,
         "megapixels": prod(photo_size(free)) / 1e6,
         "credits": [{"source": "a/b", "licence": "CC0 1.0", "photos": 1}],
@@ -137,3 +138,13 @@ def test_the_shared_collection_has_the_free_photos_its_readme_counts() -> None:
     assert len(free) == 1301
     assert sum(row.photos for row in credits(folder)) == 1301
     assert not any(photo.name.startswith(("imagenet_", "bsds500_", "div2k_", "afhq_")) for photo in free)
+
+
+def test_credits_of_photos_are_printed_for_a_model_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "free.png")
+    manifest(tmp_path, {"free.png": "CC0 1.0"})
+    publish.main(["--credits", str(tmp_path)])
+    assert json.loads(capsys.readouterr().out) == credits_as_json(tmp_path, "free")
+    with pytest.raises(SystemExit) as stop:
+        publish.main([])
+    assert stop.value.code == 2

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.tiny import write_preset
 from train.data.crops import CropDataset, CropSettings
-from train.data.drawn import draw
 from train.data.shards import ShardPool, _expand, find_shards
+from train.data.synthetic import draw_synthetic
 from train.engine.errors import PhotoError
 from train.engine.settings import TrainingSettings, parse
 from train.engine.sources import some_photos, training_crops
@@ -22,7 +22,7 @@ from train.engine.sources import some_photos, training_crops
 
 def photo(seed: int, suffix: str = "png") -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(draw(np.random.default_rng(seed), 96)).save(stream, suffix)
+    Image.fromarray(draw_synthetic(np.random.default_rng(seed), 96)).save(stream, suffix)
     return stream.getvalue()
 
 
@@ -82,7 +82,7 @@ def test_every_photo_is_read_as_it_was_written(folder: Path) -> None:
     pool = ShardPool(find_shards(folder))
     assert len(pool) == 6
     for index in range(6):
-        np.testing.assert_array_equal(pool.load(index), draw(np.random.default_rng(index), 96))
+        np.testing.assert_array_equal(pool.load(index), draw_synthetic(np.random.default_rng(index), 96))
 
 
 @pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -91,7 +91,7 @@ def test_long_names_in_any_layout_of_tar(tmp_path: Path, layout: int) -> None:
     shard = write_shard(tmp_path / "a.tar", {name: photo(0), "./b.JPG": photo(1, "jpeg")}, layout)
     pool = ShardPool([shard])
     assert len(pool) == 2
-    np.testing.assert_array_equal(pool.load(0), draw(np.random.default_rng(0), 96))
+    np.testing.assert_array_equal(pool.load(0), draw_synthetic(np.random.default_rng(0), 96))
 
 
 def test_shards_of_the_webdataset_library_are_read(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_shards_of_the_webdataset_library_are_read(tmp_path: Path) -> None:
             writer.write({"__key__": f"photo{i}", "png": photo(i), "cls": i})
     pool = ShardPool(find_shards(tmp_path / "{000000..000002}.tar"))
     assert len(pool) == 5
-    np.testing.assert_array_equal(pool.load(4), draw(np.random.default_rng(4), 96))
+    np.testing.assert_array_equal(pool.load(4), draw_synthetic(np.random.default_rng(4), 96))
 
 
 def test_items_depend_on_seed_and_index_alone(folder: Path, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_broken_photos_are_named_and_passed_over(tmp_path: Path, caplog: pytest.
     with caplog.at_level(logging.WARNING):
         drawn = [pool.draw(np.random.default_rng(seed)) for seed in range(40)]
     for picture in drawn:
-        np.testing.assert_array_equal(picture, draw(np.random.default_rng(0), 96))
+        np.testing.assert_array_equal(picture, draw_synthetic(np.random.default_rng(0), 96))
     assert len(caplog.messages) == 3
     for name in ("broken.png", "text.jpg", "empty.webp", "skipped photo 3 of 4", "a.tar"):
         assert name in caplog.text

@@ -12,7 +12,7 @@ from PIL import Image
 import runtime
 from tests.tiny import write_networks, write_photos
 from train import evaluate
-from train.data.drawn import draw
+from train.data.synthetic import draw_synthetic
 from train.engine.errors import TrainError
 from train.evaluation.pairs import find_pairs
 from train.evaluation.predictors import SamplingOptions, open_predictor
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for side in ("HR", "LR"):
         (folder / side).mkdir()
     for i in range(2):
-        hr = Image.fromarray(draw(np.random.default_rng(i), 128))
+        hr = Image.fromarray(draw_synthetic(np.random.default_rng(i), 128))
         hr.save(folder / "HR" / f"{i}.png")
         hr.resize((32, 32), Image.Resampling.BICUBIC).save(folder / "LR" / f"{i}.png")
     return folder

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from train import evaluate
-from train.data.drawn import draw
+from train.data.synthetic import draw_synthetic
 from train.engine.errors import TrainError
 from train.evaluation.perceptual import open_metrics
 
@@ -53,7 +53,7 @@ def pyiqa(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for i in range(2):
-        hr = Image.fromarray(draw(np.random.default_rng(i), 128))
+        hr = Image.fromarray(draw_synthetic(np.random.default_rng(i), 128))
         for side, picture in (("HR", hr), ("LR", hr.resize((32, 32), Image.Resampling.BICUBIC))):
             (folder / side).mkdir(exist_ok=True)
             picture.save(folder / side / f"{i}.png")

@@ -27,7 +27,7 @@ def degrade_face(hq: Tensor, rng: Generator, settings: FaceSettings) -> tuple[Te
     lq = resize(filter2d(hq, _blur(rng, settings)), small, "bilinear")
     lq = gaussian_noise(lq, rng.uniform(*settings.noise_sigma), gray=False, generator=generator)
     lq = resize(jpeg(lq, rng.uniform(*settings.jpeg_quality)), (height, width), "bilinear")
-    if rng.random() < settings.gray_prob:
+    if rng.random() < settings.grey_prob:
         hq, lq = (luma(side)[None].expand(3, -1, -1).contiguous() for side in (hq, lq))
     return hq, lq.mul(255).round_().clamp_(0, 255).div_(255)
 

@@ -1,4 +1,4 @@
-"""The random degradation from a sharp picture to a low-resolution one."""
+"""The random degradations from a sharp picture to a low-resolution one."""
 
 import numpy as np
 import torch
@@ -6,6 +6,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from train.data.degradation import kernels
+from train.data.degradation.face import degrade_face
 from train.data.degradation.filters import filter2d
 from train.data.degradation.jpeg import jpeg
 from train.data.degradation.kernels import Kernel
@@ -54,7 +55,7 @@ def _random_resize(image: Tensor, size: tuple[int, int], rng: Generator) -> Tens
 
 
 def _add_noise(image: Tensor, rng: Generator, stage: StageSettings, generator: torch.Generator) -> Tensor:
-    gray = rng.random() < stage.gray_prob
+    gray = rng.random() < stage.grey_prob
     if rng.random() < stage.gaussian_prob:
         return gaussian_noise(image, rng.uniform(*stage.gaussian_sigma), gray, generator)
     return poisson_noise(image, rng.uniform(*stage.poisson_scale), gray, generator)
@@ -69,6 +70,17 @@ def _stage(
     factor = _resize_factor(rng, stage)
     image = _random_resize(image, (int(base[0] * factor), int(base[1] * factor)), rng)
     return _add_noise(image, rng, stage, generator)
+
+
+def degraded_pair(hq: Tensor, rng: Generator, settings: DegradationSettings, scale: int) -> tuple[Tensor, Tensor]:
+    """(HQ, LQ) of `hq` [3, H, W] in [0, 1]; LQ has 1 / scale of its sides, with "gfpgan" all of them.
+
+    A degradation may change HQ too: faces rarely lose their colours on both sides. Raises ValueError where the
+    picture is too small for the blur drawn.
+    """
+    if settings.kind == "gfpgan":
+        return degrade_face(hq, rng, settings.face)
+    return hq, degrade(hq, rng, settings, scale)
 
 
 def degrade(hq: Tensor, rng: Generator, settings: DegradationSettings, scale: int = 4) -> Tensor:

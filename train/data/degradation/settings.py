@@ -27,7 +27,7 @@ class StageSettings:
     """Factor on Poisson noise."""
     gaussian_prob: float = 0.5
     """Probability of Gaussian noise; else the noise is Poisson."""
-    gray_prob: float = 0.4
+    grey_prob: float = 0.4
     """Probability that the noise is the same on all channels."""
     sinc_prob: float = 0.1
     """Probability that the blur is a sinc filter, which rings, and not one of `kernel_prob`."""
@@ -55,7 +55,7 @@ class FaceSettings:
     """Standard deviation of Gaussian noise in 8-bit levels."""
     jpeg_quality: Range = (30.0, 100.0)
     """Quality of the JPEG compression, 1 to 100."""
-    gray_prob: float = 0.01
+    grey_prob: float = 0.01
     """Probability that both sides of the pair lose their colours."""
 
 

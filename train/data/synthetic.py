@@ -1,4 +1,4 @@
-"""Pictures drawn by the project itself: text, patterns, plain sheets; rare in photos, hard for super-resolution."""
+"""Pictures drawn by the project itself: text, patterns, flat sheets; rare in photos, hard for super-resolution."""
 
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ _LEAST_CONTRAST = 60.0
 """Between ink and paper, in 8-bit levels of the mean over the channels."""
 
 
-def draw(rng: Generator, size: int) -> NDArray[np.uint8]:
+def draw_synthetic(rng: Generator, size: int) -> NDArray[np.uint8]:
     """A picture [size, size, 3] of random text or a random pattern; a pure function of the state of `rng`."""
     paper, ink = _color_pair(rng)
     background = _shade(rng, size, paper)
@@ -28,7 +28,7 @@ def draw(rng: Generator, size: int) -> NDArray[np.uint8]:
     return _picture(background + (_shade(rng, size, ink) - background) * mask[..., None])
 
 
-def draw_plain(rng: Generator, size: int) -> NDArray[np.uint8]:
+def draw_flat(rng: Generator, size: int) -> NDArray[np.uint8]:
     """A picture [size, size, 3] of one colour or of a gradient, often at the ends of the range; a function of `rng`.
 
     It is nothing but its colour and its borders, and those must not change.
