@@ -60,14 +60,14 @@ def load_official(network: nn.Module, path: Path) -> None:
     Weights that the network does not have are logged and ignored, as the official loader does; so are ``DERIVED``
     buffers, silently. Raises ``TrainError`` as ``read_official``, and where a weight is missing or misshapen.
     """
-    found = {name: value for name, value in read_official(path).items() if not _derived(name)}
+    weights = {name: value for name, value in read_official(path).items() if not _derived(name)}
     wanted = {name: value for name, value in network.state_dict().items() if not _derived(name)}
-    missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted]
+    missing = [name for name in wanted if name not in weights]
+    extra = [name for name in weights if name not in wanted]
     misshapen = [
-        f"{name} is {list(found[name].shape)}, not {list(value.shape)}"
+        f"{name} is {list(weights[name].shape)}, not {list(value.shape)}"
         for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
+        if name in weights and weights[name].shape != value.shape
     ]
     if missing or misshapen:
         kinds = {"missing": missing, "misshapen": misshapen, "extra": extra}
@@ -75,7 +75,7 @@ def load_official(network: nn.Module, path: Path) -> None:
         raise TrainError(f"{path}: does not fit {type(network).__name__}: {faults}; choose another preset")
     if extra:
         log.warning("%s: ignored what the network does not have: %s", path, _some("extra", extra))
-    network.load_state_dict({name: found[name] for name in wanted}, strict=False)
+    network.load_state_dict({name: weights[name] for name in wanted}, strict=False)
 
 
 def official_teacher(path: Path, model: Model) -> AnyUNet:
@@ -120,8 +120,8 @@ def _derived(name: str) -> bool:
 
 
 def _some(kind: str, names: Collection[str]) -> str:
-    shown = ", ".join(list(names)[:NAMED])
-    return f"{len(names)} {kind} ({shown}{', ...' if len(names) > NAMED else ''})"
+    first = ", ".join(list(names)[:NAMED])
+    return f"{len(names)} {kind} ({first}{', ...' if len(names) > NAMED else ''})"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

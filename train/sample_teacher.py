@@ -76,7 +76,7 @@ class _Sampler:
 
 
 def _describe(settings: DistillSettings) -> dict[str, Any]:
-    """All that the samples depend on but the photos, which may have moved."""
+    """What the samples depend on; the photos are left out, since they may have moved."""
     chosen = {name: getattr(settings, name) for name in ("licences", "seed", "batch")}
     crops = {"data": plain(asdict(settings.data)), "degradation": plain(asdict(settings.degradation))}
     weights = {"teacher": file_hash(settings.teacher), "autoencoder": file_hash(settings.autoencoder)}

@@ -1,11 +1,11 @@
-"""What training raises for mistakes its user can mend: one line each, with the next step."""
+"""What training raises for mistakes its user can correct: one line each, with the next step."""
 
 from runtime.errors import TadsrError
 
 
 class TrainError(TadsrError):
-    """A training command cannot go on as asked."""
+    """A training command cannot go on."""
 
 
 class PhotoError(TrainError):
-    """The photos asked for are missing, unreadable or without a stated licence."""
+    """Photos are missing, unreadable or without a stated licence."""

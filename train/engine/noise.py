@@ -24,17 +24,17 @@ class Noise:
         """Standard normal numbers of ``shape`` [n, ...], n the samples of this part."""
         n, *rest = shape
         whole = torch.randn(n * self._parts, *rest, generator=self._generator, device=self._generator.device)
-        return self._own(whole, n)
+        return self._slice(whole, n)
 
     def times(self, below: int, n: int) -> Tensor:
         """Uniform integers [n] from 0 to below ``below``, n the samples of this part."""
         whole = torch.randint(below, (n * self._parts,), generator=self._generator, device=self._generator.device)
-        return self._own(whole, n)
+        return self._slice(whole, n)
 
     def shift(self, below: int) -> tuple[int, int]:
         """Two uniform integers from 0 to below ``below``, the same for all samples."""
         down, right = torch.randint(below, (2,), generator=self._generator, device=self._generator.device).tolist()
         return down, right
 
-    def _own(self, whole: Tensor, n: int) -> Tensor:
+    def _slice(self, whole: Tensor, n: int) -> Tensor:
         return whole[self._part * n : (self._part + 1) * n]

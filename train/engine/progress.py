@@ -18,7 +18,7 @@ class Steps:
 
     def __init__(self, name: str, total: int, start: int) -> None:
         self._name, self._total, self._start = name, total, start
-        self._began = self._told = time.monotonic()
+        self._began = self._logged = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,11 +41,11 @@ class Steps:
         self._bar.stop()
 
     def show(self, done: int, losses: Mapping[str, float]) -> None:
-        """Tell that ``done`` steps are done, with the latest losses."""
+        """Show that ``done`` steps are done, with the latest losses."""
         text = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
         self._bar.update(self._task, completed=done, losses=text)
         now = time.monotonic()
-        if not self._bar.console.is_terminal and (now - self._told > _SECONDS_BETWEEN_LINES or done == self._total):
-            self._told = now
+        if not self._bar.console.is_terminal and (now - self._logged > _SECONDS_BETWEEN_LINES or done == self._total):
+            self._logged = now
             rate = (done - self._start) / (now - self._began)
             _log.info("%s: step %d of %d, %.1f steps/s, %s", self._name, done, self._total, rate, text)

@@ -1,4 +1,4 @@
-"""What a run notes while it trains: losses line by line, TensorBoard, and the progress shown."""
+"""What a run notes while it trains: losses line by line, TensorBoard, and the progress on the terminal."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""All that a training step changes: the trainables, their optimisers, the average; on the device, and on disk."""
+"""What a training step changes: the trainables, their optimisers, the average; on the device, and on disk."""
 
 import json
 import math

@@ -12,7 +12,7 @@ C = TypeVar("C")
 
 def from_arguments(
     kind: type[C],
-    given: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     optional: Collection[str] = (),
     fixed: Mapping[str, Any] | None = None,
     ignored: Collection[str] = (),
@@ -24,17 +24,17 @@ def from_arguments(
     """
     fixed = fixed or {}
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for key, value in given.items():
+    for key, value in arguments.items():
         if key in fixed and value != fixed[key]:
             raise TrainError(f"{kind.__name__}: {key}={value!r} is not supported; only {fixed[key]!r} is")
         if key not in {*names, *fixed, *ignored}:
             close = get_close_matches(key, [*names, *fixed], n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
             raise TrainError(f"{kind.__name__}: unknown setting {key!r}{hint}")
-    missing = [name for name in names if name not in given and name not in optional]
+    missing = [name for name in names if name not in arguments and name not in optional]
     if missing:
         raise TrainError(f"{kind.__name__}: missing {', '.join(missing)}")
-    return kind(**{name: _tuple(given[name]) for name in names if name in given})
+    return kind(**{name: _tuple(arguments[name]) for name in names if name in arguments})
 
 
 def _tuple(value: Any) -> Any:

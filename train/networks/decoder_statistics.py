@@ -35,13 +35,13 @@ class Statistics(NamedTuple):
 
 
 class _Moments:
-    """Count, sum and sum of squares per channel of what a norm is given."""
+    """Count, sum and sum of squares per channel of a norm's inputs."""
 
     def __init__(self) -> None:
         self.count, self.sum, self.squares = 0, torch.zeros(()), torch.zeros(())
 
-    def see(self, module: nn.Module, given: tuple[Tensor]) -> None:
-        x = given[0].detach().double().cpu()
+    def see(self, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        x = inputs[0].detach().double().cpu()
         self.count += x.numel() // x.shape[1]
         self.sum = self.sum + x.sum((0, 2, 3))
         self.squares = self.squares + x.square().sum((0, 2, 3))
@@ -50,9 +50,9 @@ class _Moments:
         """The norm with the mean and the variance of each group over all data in the place of a picture's own."""
         mean, square = (total.view(norm.num_groups, -1).mean(1) / self.count for total in (self.sum, self.squares))
         deviation = (square - mean.square() + norm.eps).sqrt()
-        each = norm.num_channels // norm.num_groups
-        scale = norm.weight.detach().double().cpu() / deviation.repeat_interleave(each)
-        shift = norm.bias.detach().double().cpu() - mean.repeat_interleave(each) * scale
+        size = norm.num_channels // norm.num_groups
+        scale = norm.weight.detach().double().cpu() / deviation.repeat_interleave(size)
+        shift = norm.bias.detach().double().cpu() - mean.repeat_interleave(size) * scale
         return Affine(scale.float(), shift.float())
 
 
@@ -62,8 +62,8 @@ class _Products:
     def __init__(self) -> None:
         self.count, self.inputs, self.answers = 0, torch.zeros(()), torch.zeros(())
 
-    def see(self, module: nn.Module, given: tuple[Tensor], answer: Tensor) -> None:
-        x, added = (t.detach().movedim(1, -1).flatten(0, 2).double().cpu() for t in (given[0], answer - given[0]))
+    def see(self, module: nn.Module, inputs: tuple[Tensor], answer: Tensor) -> None:
+        x, added = (t.detach().movedim(1, -1).flatten(0, 2).double().cpu() for t in (inputs[0], answer - inputs[0]))
         x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
         self.count += len(x)
         self.inputs = self.inputs + x.T @ x
@@ -95,7 +95,7 @@ def measure_statistics(autoencoder: VQAutoencoder, latents: Iterable[Tensor]) ->
         hook.remove()
     return Statistics(
         {name: moments[name].affine(norm) for name, norm in norms.items()},
-        {name: each.linear() for name, each in products.items()},
+        {name: product.linear() for name, product in products.items()},
     )
 
 

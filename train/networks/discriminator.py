@@ -1,4 +1,4 @@
-"""TAD-SR's discriminator: small trainable heads on the frozen teacher encoder's features, told the time."""
+"""TAD-SR's discriminator: small trainable heads on the frozen teacher encoder's features, which know the time."""
 
 import math
 from dataclasses import dataclass

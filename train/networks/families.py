@@ -39,4 +39,4 @@ def build_unet(config: UNetConfig | SwinUNetConfig, latent_channels: int) -> Any
 
 
 def _impossible(network: str, error: Exception) -> TrainError:
-    return TrainError(f"a {network} of these sizes cannot be built ({error}); mend the preset's model section")
+    return TrainError(f"a {network} of these sizes cannot be built ({error}); correct the preset's model section")

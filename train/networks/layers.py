@@ -47,7 +47,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualBlocks(nn.ModuleList):
-    """Residual blocks one after the other, all told the same time."""
+    """Residual blocks one after the other, all at one time."""
 
     def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
         """x [N, C, H, W]; time [N, time_features] or None -> [N, C, H, W]."""

@@ -39,8 +39,8 @@ def narrow(network: nn.Module, widths: Mapping[str, Sequence[int]]) -> None:
             other = _convolution(layer, inputs, outputs)
         else:
             raise TrainError(f"{name}: the {type(network).__name__} has no convolution or normalisation of that name")
-        parent, _, own = name.rpartition(".")
-        network.get_submodule(parent).register_module(own, other)
+        parent, _, last = name.rpartition(".")
+        network.get_submodule(parent).register_module(last, other)
 
 
 def _convolution(like: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:

@@ -81,7 +81,7 @@ class WindowAttention(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, windows: Tensor, mask: Tensor | None = None, masked: int = 0) -> Tensor:
-        """windows [n, N, C] -> the same; ``mask`` [N, N] is added to the logits of the last ``masked`` windows."""
+        """Windows [n, N, C], attended to; ``mask`` [N, N] is added to the logits of the last ``masked`` windows."""
         bias = self.bias()
         return self.attend(windows, bias, None if mask is None else bias + mask, masked)
 

@@ -78,8 +78,8 @@ class SwinUNetConfig:
     @property
     def res_blocks(self) -> tuple[int, ...]:
         """``num_res_blocks`` per level."""
-        each = self.num_res_blocks
-        return each if isinstance(each, tuple) else (each,) * len(self.channel_mult)
+        blocks = self.num_res_blocks
+        return blocks if isinstance(blocks, tuple) else (blocks,) * len(self.channel_mult)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -149,7 +149,7 @@ class Downsample(nn.Module):
 
 
 class TimedLayers(nn.ModuleList):
-    """Layers in a row, of which the residual blocks are told the time."""
+    """Layers in a row, of which the residual blocks take the time."""
 
     def forward(self, x: Tensor, time: Tensor | None) -> Tensor:
         for layer in self:
@@ -259,9 +259,9 @@ class SwinUNet(nn.Module):
         return [outputs[end - 1] for end in ends]
 
     def time(self, t: Tensor) -> Tensor:
-        """t [N], integer indices -> what the blocks are told [N, time_features].
+        """t [N], integer indices -> what the blocks take [N, time_features].
 
-        Raises ``TypeError`` for the folded form, which is told nothing.
+        Raises ``TypeError`` for the folded form, which takes no time.
         """
         if not self.time_conditioned:
             raise TypeError("the folded SwinUNet has no time path: call `deployed(z_t, lq)`")

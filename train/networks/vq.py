@@ -52,8 +52,8 @@ class DDConfig:
     @property
     def res_blocks(self) -> tuple[int, ...]:
         """``num_res_blocks`` per level."""
-        each = self.num_res_blocks
-        return each if isinstance(each, tuple) else (each,) * len(self.ch_mult)
+        blocks = self.num_res_blocks
+        return blocks if isinstance(blocks, tuple) else (blocks,) * len(self.ch_mult)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class SinSRTerms(NamedTuple):
     distillation: Tensor
     """One step from z_T against the teacher's multi-step sample."""
     inverse: Tensor
-    """The same network, told t = 0, from the teacher's sample back to z_T."""
+    """The student at t = 0, from the teacher's sample back to z_T."""
     consistency: Tensor
     """The ground truth, inverted without gradient, and brought back in one step."""
     z_0: Tensor
