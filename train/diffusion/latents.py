@@ -34,12 +34,12 @@ def scale_of(autoencoder: AnyAutoencoder, network: AnyUNet) -> int:
 
 
 @torch.no_grad()
-def condition(autoencoder: AnyAutoencoder, lq: Tensor, scale: int) -> Condition:
+def condition(autoencoder: AnyAutoencoder, lr: Tensor, scale: int) -> Condition:
     """LQ pictures [N, 3, H, W] in [0, 1] -> the condition; z_y = E(bicubic(lq)), the overshoot not clamped.
 
-    ``scale`` is that of the pictures, see ``scale_of``; at 1 (faces) nothing is enlarged.
+    ``scale`` is that of the pictures, by ``scale_of``; at 1 (faces) nothing is enlarged.
     """
-    lq = to_model(lq)
+    lq = to_model(lr)
     return Condition(lq, autoencoder.encode(enlarge(lq, scale)).float())
 
 

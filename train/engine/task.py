@@ -48,9 +48,9 @@ class Task(Protocol):
         """The optimiser steps of a training step, the first trainable's last.
 
         What follows a ``yield`` runs when the weights that it was about have changed: so a generator's loss sees the
-        discriminator as its step has left it.
-        ``batch`` may be a part of the global one. Take what is random from ``random`` only, and let every term be a
-        mean over samples: the parts' means are averaged.
+        discriminator as its step has left it. ``batch`` holds "hq" [N, 3, H, W] and mostly "lq" [N, 3, h, w], both in
+        [0, 1], by the names that files of the teacher's samples have; it may be a part of the global batch. Take what
+        is random from ``random`` only, and let every term be a mean over samples: the parts' means are averaged.
         """
 
     def pictures(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

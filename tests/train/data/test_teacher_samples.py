@@ -1,6 +1,7 @@
 """Samples of the teacher on disk stand in for photos and for sampling."""
 
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_a_stopped_command_goes_on_where_it_was(folder: Path) -> None:
     write_samples(sampling(folder))
     assert last.read_bytes() == before
     assert samples_file(folder / "samples", 0).stat().st_mtime_ns == untouched
+
+
+def test_samples_made_with_the_names_of_earlier_versions_are_gone_on_with(folder: Path) -> None:
+    path = folder / "samples" / DESCRIPTION
+    now = path.read_text()
+    description = json.loads(now)
+    description["data"]["drawn_share"] = description["data"].pop("synthetic_prob")
+    description["degradation"]["face"]["gray_prob"] = description["degradation"]["face"].pop("grey_prob")
+    path.write_text(json.dumps(description))
+    write_samples(sampling(folder))
+    assert path.read_text() == now
 
 
 def test_samples_of_other_settings_are_not_overwritten(folder: Path) -> None:
