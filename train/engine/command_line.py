@@ -39,9 +39,10 @@ def _as_bool(words: list[str]) -> bool:
     return values[words[0].lower()] if words else True
 
 
-def read(kind: type[T], words: Sequence[str], **options: Any) -> tuple[T, list[str]]:
-    """An instance of a dataclass, and the words that are no options of it; ``options`` are those of ``tyro.cli``.
+def read(kind: type[T], words: Sequence[str], prog: str, **options: Any) -> tuple[T, list[str]]:
+    """An instance of a dataclass, and the words that are no options of it.
 
+    ``prog`` is the command as a user types it; ``options`` are those of ``tyro.cli``.
     Raises ``TrainError`` in one line for a bad value or a missing option. ``--help`` ends in ``SystemExit``.
     """
     printed = io.StringIO()
@@ -49,6 +50,7 @@ def read(kind: type[T], words: Sequence[str], **options: Any) -> tuple[T, list[s
         with redirect_stderr(printed):
             value, unknown = tyro.cli(
                 kind,
+                prog=prog,
                 args=list(words),
                 return_unknown_args=True,
                 registry=_REGISTRY,
@@ -57,7 +59,7 @@ def read(kind: type[T], words: Sequence[str], **options: Any) -> tuple[T, list[s
             )
     except SystemExit as ended:
         if ended.code:
-            raise TrainError(_one_line(printed.getvalue())) from None
+            raise TrainError(f"{_one_line(printed.getvalue())}; see `{prog} --help`") from None
         raise
     return value, unknown
 

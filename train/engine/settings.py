@@ -148,31 +148,28 @@ def parse(settings: type[T], stage: str, description: str, argv: Sequence[str] |
     ``argv`` are the words after the command's name; without, those of this process. Raises ``TrainError`` in one line
     for an unknown key or a bad value, of the preset or of the command line.
     """
-    help_of = f"`{commands.prog(stage)} --help`"
-    chosen, words = read(_Preset, sys.argv[1:] if argv is None else argv, add_help=False)
+    prog = commands.prog(stage)
+    chosen, words = read(_Preset, sys.argv[1:] if argv is None else argv, prog, add_help=False)
     preset = preset_defaults(chosen.preset, stage.rpartition(".")[2])
     try:
-        defaults, unknown = read(settings, ["--out=.", "--photos=.", *as_words(preset)])
+        defaults, unknown = read(settings, ["--out=.", "--photos=.", *as_words(preset)], prog)
     except TrainError as error:
-        raise TrainError(f"preset {chosen.preset}: {error}; see {help_of}") from error
+        raise TrainError(f"preset {chosen.preset}: {error}") from error
     known = flatten(asdict(defaults))
     if unknown:
         key = unknown[0].partition("=")[0].removeprefix("--")
-        raise TrainError(f"preset {chosen.preset}: unknown key {key}{hint(key, known)} {help_of} shows all keys")
-    try:
-        made, unknown = read(
-            settings,
-            words,
-            prog=commands.prog(stage),
-            description=f"{description} --preset NAME takes a preset ({', '.join(preset_names())}), or a YAML file.",
-            default=replace(defaults, out=tyro.MISSING, photos=tyro.MISSING),
-        )
-    except TrainError as error:
-        raise TrainError(f"{error}; see {help_of}") from error
+        raise TrainError(f"preset {chosen.preset}: unknown key {key}{hint(key, known)} `{prog} --help` shows all keys")
+    made, unknown = read(
+        settings,
+        words,
+        prog,
+        description=f"{description} --preset NAME takes a preset ({', '.join(preset_names())}), or a YAML file.",
+        default=replace(defaults, out=tyro.MISSING, photos=tyro.MISSING),
+    )
     if unknown:
         option = unknown[0].partition("=")[0]
         key = option.removeprefix("--").replace("-", "_")
-        raise TrainError(f"{option}: no such option{hint(key, known, '--').replace('_', '-')} see {help_of}")
+        raise TrainError(f"{option}: no such option{hint(key, known, '--').replace('_', '-')} see `{prog} --help`")
     check(made)
     return made
 
