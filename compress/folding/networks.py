@@ -9,12 +9,11 @@ from train.engine.checkpoints import OFFICIAL, Sampling, load_network, load_unet
 from train.engine.errors import TrainError
 from train.engine.pretrained import load_autoencoder, load_teacher
 from train.engine.sources import training_data
-from train.finetuning.inputs import StudentLatents, calibration_latents, load_lr_encoder
+from train.finetuning.inputs import calibrated_decoder, load_lr_encoder
 from train.networks.autoencoder import Autoencoder
-from train.networks.decoder_statistics import measure_statistics
 from train.networks.families import AnyAutoencoder, AnyUNet
 from train.networks.lr_encoder import LREncoder
-from train.networks.static_decoder import StaticDecoder, static_decoder
+from train.networks.static_decoder import StaticDecoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 
@@ -59,9 +58,14 @@ def load_networks(settings: FoldSettings, student: UNet, sampling: Sampling) -> 
 
 def _static(settings: FoldSettings, autoencoder: VQAutoencoder) -> StaticDecoder:
     if settings.decoder is None:
-        latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
-        crops = calibration_latents(latents, training_data(settings), settings.workers, settings.seed)
-        return static_decoder(autoencoder, measure_statistics(autoencoder, crops))
+        return calibrated_decoder(
+            autoencoder,
+            settings.student,
+            settings.lr_encoder,
+            training_data(settings),
+            settings.workers,
+            settings.seed,
+        )
     decoder, _ = load_network(settings.decoder, "static_decoder")
     assert isinstance(decoder, StaticDecoder)
     if decoder.config.embed_dim != autoencoder.config.embed_dim:

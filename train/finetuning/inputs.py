@@ -1,6 +1,6 @@
 """Inputs of an autoencoder's halves where they are used: the student's latents, the enlarged LQ pictures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,8 +15,11 @@ from train.diffusion.schedule import make_schedule
 from train.engine.checkpoints import load_network, load_unet
 from train.engine.errors import TrainError
 from train.engine.noise import Noise
+from train.networks.decoder_statistics import measure_statistics
 from train.networks.families import AnyAutoencoder
 from train.networks.lr_encoder import LREncoder
+from train.networks.static_decoder import StaticDecoder, static_decoder
+from train.networks.vq import VQAutoencoder
 
 CALIBRATION_CROPS = 64
 """The constants of a VQ decoder are measured on so many."""
@@ -50,10 +53,22 @@ class StudentLatents(nn.Module):
         return process.one_step(self._schedule, bind(self.student, conditions), conditions.z_y, noise).float()
 
 
-def calibration_latents(latents: StudentLatents, dataset: Dataset[Sample], workers: int, seed: int) -> Iterator[Tensor]:
-    """The student's latents [CROPS_PER_BATCH, C, h, w] of the data's first ``CALIBRATION_CROPS`` crops."""
-    for step, batch in enumerate(loader(dataset, CROPS_PER_BATCH, 0, CALIBRATION_CROPS // CROPS_PER_BATCH, workers)):
-        yield latents(batch, Noise(seed, step))
+def calibrated_decoder(
+    autoencoder: VQAutoencoder,
+    student: Path,
+    lr_encoder: Path | None,
+    dataset: Dataset[Sample],
+    workers: int,
+    seed: int,
+) -> StaticDecoder:
+    """The decoder with constants measured on the student's latents of the data's first ``CALIBRATION_CROPS`` crops.
+
+    Raises ``TrainError`` as ``StudentLatents``.
+    """
+    latents = StudentLatents(autoencoder, student, lr_encoder)
+    batches = loader(dataset, CROPS_PER_BATCH, 0, CALIBRATION_CROPS // CROPS_PER_BATCH, workers)
+    crops = (latents(batch, Noise(seed, step)) for step, batch in enumerate(batches))
+    return static_decoder(autoencoder, measure_statistics(autoencoder, crops))
 
 
 class EnlargedPictures(nn.Module):

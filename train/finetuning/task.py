@@ -20,16 +20,15 @@ from train.engine.pretrained import load_autoencoder, load_teacher
 from train.engine.task import OptimiserStep, Trainable
 from train.finetuning.colour_correction import ColourCorrection
 from train.finetuning.discriminator_inputs import DiscriminatorInputs, encode_again, hidden_border
-from train.finetuning.inputs import StudentLatents, calibration_latents, load_lr_encoder
+from train.finetuning.inputs import calibrated_decoder, load_lr_encoder
 from train.finetuning.settings import FinetuneSettings
 from train.finetuning.student import LRStudent, TrainedDecoder, interpolate
 from train.networks.autoencoder import Autoencoder
-from train.networks.decoder_statistics import measure_statistics
 from train.networks.discriminator import Discriminator
 from train.networks.lr_encoder import LREncoder
 from train.networks.memory import channels_last
 from train.networks.patch_discriminator import PatchDiscriminator
-from train.networks.static_decoder import StaticDecoder, static_decoder
+from train.networks.static_decoder import StaticDecoder
 from train.networks.unet import UNet
 from train.networks.vq import VQAutoencoder
 from train.objectives.latent_discriminator import ADVERSARIAL_BETAS, LatentDiscriminator
@@ -94,9 +93,9 @@ class FinetuneTask:
                 raise TrainError(
                     "--train-decoder: is for the mobile autoencoder, a VQ decoder is trained anyway; give false"
                 )
-            latents = StudentLatents(autoencoder, settings.student, settings.lr_encoder)
-            crops = calibration_latents(latents, dataset, settings.workers, settings.seed)
-            return static_decoder(autoencoder, measure_statistics(autoencoder, crops))
+            return calibrated_decoder(
+                autoencoder, settings.student, settings.lr_encoder, dataset, settings.workers, settings.seed
+            )
         return TrainedDecoder(autoencoder) if settings.train_decoder else None
 
     def _latent_discriminator(self) -> LatentDiscriminator:
